@@ -1,0 +1,152 @@
+/**
+ * The desired state of one environment: canonical, resolved, frozen. It is what the file means,
+ * independent of how it was written: sizes are bytes, durations milliseconds, paths absolute,
+ * defaults filled in. config/ makes it; everything after config/ reads only this.
+ */
+export interface Environment {
+  /** [a-z0-9][a-z0-9-]*; unique in the project. */
+  readonly name: string;
+  readonly profiles: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly rootfs: Rootfs;
+  /** The root is mounted read-only; there is no writable layer. */
+  readonly readonly: boolean;
+  /** True: the writable layer survives restart and reboot. False: fresh at each start. */
+  readonly persist: boolean;
+  /** argv of the main process; empty: an idle init to enter. */
+  readonly command: readonly string[];
+  /** Absolute path inside; null: the provider's default (project on the host root, else home or /). */
+  readonly workdir: string | null;
+  /** `me`, `root`, `uid[:gid]` or `name[:group]`; null: `me` for an ordinary user, else root. */
+  readonly user: string | null;
+  /** From env and envFile, interpolated; env wins over envFile. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where each secret comes from; values are read at start and never stored. */
+  readonly secrets: Readonly<Record<string, SecretSource>>;
+  readonly hostname: string;
+  /** A reaper is pid 1. */
+  readonly init: boolean;
+  readonly tty: boolean;
+  readonly stop: { readonly signal: string; readonly timeout: number };
+  readonly isolation: Isolation;
+  readonly mounts: readonly Mount[];
+  readonly network: Network;
+  readonly resources: Resources;
+  readonly security: Security;
+  readonly hooks: Hooks;
+}
+
+export type Rootfs =
+  | { readonly kind: "host" }
+  | { readonly kind: "path"; readonly path: string; readonly mode: "overlay" | "direct" }
+  | {
+      readonly kind: "archive";
+      /** Absolute path of a local file, or an https:// address. */
+      readonly archive: string;
+      /** Hex digest of the archive's bytes, where the file pins one. */
+      readonly sha256: string | null;
+    };
+
+export type SecretSource =
+  | { readonly kind: "env"; readonly variable: string }
+  | { readonly kind: "file"; readonly path: string };
+
+export interface Isolation {
+  readonly pid: boolean;
+  readonly uts: boolean;
+  readonly ipc: boolean;
+  readonly cgroup: boolean;
+  /** auto: a user namespace when not root. */
+  readonly user: "auto" | boolean;
+  readonly time: boolean;
+}
+
+export type Mount =
+  | {
+      readonly type: "bind";
+      /** Absolute path on the host. */
+      readonly source: string;
+      readonly target: string;
+      readonly readonly: boolean;
+      /** Make the source directory when it is missing. */
+      readonly create: boolean;
+    }
+  | {
+      readonly type: "volume";
+      /** Name of the volume within the project. */
+      readonly source: string;
+      readonly target: string;
+      readonly readonly: boolean;
+    }
+  | {
+      readonly type: "tmpfs";
+      readonly target: string;
+      readonly readonly: boolean;
+      /** Bytes; null: the kernel's default (half of the memory). */
+      readonly size: number | null;
+    };
+
+export type Network = { readonly kind: "host" } | { readonly kind: "none" };
+
+/** null: no limit of its own. */
+export interface Resources {
+  /** Number of processors, e.g. 1.5. */
+  readonly cpus: number | null;
+  /** e.g. "0-3,6". */
+  readonly cpuset: string | null;
+  /** cgroup v2 cpu.weight, 1 to 10000. */
+  readonly cpuWeight: number | null;
+  /** Bytes. */
+  readonly memory: number | null;
+  /** Bytes of swap on top of memory. */
+  readonly swap: number | null;
+  readonly pids: number | null;
+  readonly io: Io | null;
+  /** Bytes of /dev/shm; default 64 MiB. */
+  readonly shm: number;
+  readonly ulimits: Readonly<Record<string, Ulimit>>;
+  /** oom_score_adj, -1000 to 1000. */
+  readonly oomScore: number | null;
+}
+
+export interface Io {
+  /** 1 to 10000. */
+  readonly weight: number | null;
+  /** By absolute path of a block device. */
+  readonly devices: Readonly<Record<string, IoLimits>>;
+}
+
+/** Bytes and operations per second; null: unlimited. */
+export interface IoLimits {
+  readonly readBps: number | null;
+  readonly writeBps: number | null;
+  readonly readIops: number | null;
+  readonly writeIops: number | null;
+}
+
+/** "unlimited" is RLIM_INFINITY. */
+export interface Ulimit {
+  readonly soft: number | "unlimited";
+  readonly hard: number | "unlimited";
+}
+
+export interface Security {
+  /** Names without CAP_, upper case, over the default set. */
+  readonly capabilities: { readonly add: readonly string[]; readonly drop: readonly string[] };
+  /** `default`, `unconfined` or the absolute path of a profile in OCI's JSON. */
+  readonly seccomp: string;
+  readonly noNewPrivileges: boolean;
+  /** Masked and read-only paths of /proc and /sys. */
+  readonly masks: boolean;
+  readonly privileged: boolean;
+}
+
+/** Each a list of commands run inside, one after another; each command is an argv. */
+export interface Hooks {
+  /** Once, before the first start of a new container. */
+  readonly created: readonly (readonly string[])[];
+  /** After each start. */
+  readonly started: readonly (readonly string[])[];
+  /** Before each stop. */
+  readonly stopping: readonly (readonly string[])[];
+}

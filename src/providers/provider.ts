@@ -1,0 +1,124 @@
+import type { Environment } from "../model/environment.ts";
+import type { Event } from "../model/event.ts";
+import type { Drift, InstanceRecord, Process } from "../model/instance.ts";
+import type { ProjectIdentity } from "../model/project.ts";
+import type { Result } from "../model/result.ts";
+import type { Notice, Places, Problem } from "../model/source.ts";
+
+/**
+ * What a provider does for reconcile/. One folder each under providers/; the registry
+ * (providers/registry.ts) lists them in the order in which they contribute.
+ *
+ * Level-triggered: a provider is never told what happened, only asked to look (`observe`) and to
+ * make things so. Every field that it declares is observed AND applied. All methods are idempotent
+ * and take many environments at once where one system call or process can serve many.
+ */
+export interface Provider {
+  readonly name: string;
+  /** Canonical top-level fields that this provider owns: "resources", "rootfs". */
+  readonly fields: readonly (keyof Environment)[];
+
+  /**
+   * Before any operation: can this machine do it? Changes nothing. Problems stop the apply as a
+   * whole; notices (a limit that cannot be enforced here) are shown and it goes on.
+   */
+  check?(environments: readonly Checked[], context: Context): Promise<{ readonly problems: readonly Problem[]; readonly notices: readonly Notice[] }>;
+
+  /** The kernel's view of what this provider applied: only what differs from the record. */
+  observe?(instances: readonly Observed[], context: Context): Promise<ReadonlyMap<string, ReadonlyMap<string, Drift>>>;
+
+  /** Effects before the container exists (fetch, unpack, directories). `fresh`: drop the writable layer first. */
+  prepare?(environment: Environment, context: Context, options: { readonly fresh: boolean }): Promise<Result<void, Problem>>;
+
+  /** What this provider adds to the bundle of a container that is about to be created. Runs after prepare. */
+  contribute?(environment: Environment, context: Context): Promise<Result<Contribution, Problem>>;
+
+  /** Applies changed fields to the running container. A failure is answered by a restart. */
+  change?(environment: Environment, fields: readonly string[], context: Context, container: Container): Promise<Result<void, Problem>>;
+
+  /** Removes what this provider keeps for an environment, after its container is gone. */
+  remove?(name: string, context: Context): Promise<Result<void, Problem>>;
+}
+
+export interface Checked {
+  readonly environment: Environment;
+  readonly places: Places;
+  /** False when the environment exists already and this field set is unchanged. */
+  readonly changed: boolean;
+}
+
+export interface Observed {
+  readonly record: InstanceRecord;
+  readonly process: Process;
+}
+
+export interface Container {
+  readonly id: string;
+  /** Host pid of its init. */
+  readonly pid: number;
+}
+
+/** What is the same for all calls of one command. */
+export interface Context {
+  readonly project: ProjectIdentity;
+  /** Reports progress and notices; never awaited. */
+  readonly report: (event: Event) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A provider's part of the bundle; launch/ joins the parts into config.json, in registry order.
+ * Mounts are OCI mounts; one whose destination is "/" is the root filesystem itself and comes first.
+ */
+export interface Contribution {
+  readonly mounts?: readonly OciMount[];
+  /** Environment variables, below those of the file. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** linux.resources of config.json, merged by top-level key. */
+  readonly resources?: Readonly<Record<string, unknown>>;
+  /** linux.devices of config.json. */
+  readonly devices?: readonly unknown[];
+  /** Absolute path of the root when no mount at "/" makes it (rootfs.mode direct). */
+  readonly rootPath?: string;
+  /** Default working directory when the file names none. */
+  readonly workdir?: string;
+  /** Kept in record.provider[name]. */
+  readonly keep?: unknown;
+}
+
+export interface OciMount {
+  readonly destination: string;
+  readonly type?: string;
+  readonly source?: string;
+  readonly options?: readonly string[];
+}
+
+/**
+ * The one special provider: it owns containers. reconcile/ calls it for create, start, stop and for
+ * the state of processes; everything else it does as any provider.
+ */
+export interface Launcher {
+  /** State of all containers of the project, by environment name, from the kernel. */
+  processes(records: readonly InstanceRecord[], context: Context): Promise<ReadonlyMap<string, Process>>;
+  /** Containers of this project that no record names (a crash between create and record): ids. */
+  strays(records: readonly InstanceRecord[], context: Context): Promise<readonly string[]>;
+  /** Writes bundles and creates containers, held before their command; one native call for all. */
+  create(requests: readonly CreateRequest[], context: Context): Promise<ReadonlyMap<string, Result<Created, Problem>>>;
+  /** Runs one command inside; its last output lines are in the problem when it fails. */
+  hook(environment: Environment, containerId: string, command: readonly string[], context: Context): Promise<Result<void, Problem>>;
+  start(containerIds: readonly string[], context: Context): Promise<ReadonlyMap<string, Result<void, Problem>>>;
+  /** The stop sequence, then removal of the container and its cgroup. Missing containers are fine. */
+  stop(containerIds: readonly string[], context: Context): Promise<ReadonlyMap<string, Result<void, Problem>>>;
+}
+
+export interface CreateRequest {
+  readonly environment: Environment;
+  readonly contributions: readonly Contribution[];
+}
+
+export interface Created {
+  readonly containerId: string;
+  readonly pid: number;
+  readonly secretHashes: Readonly<Record<string, string>>;
+}
