@@ -3,6 +3,7 @@
 mod cli;
 mod error;
 mod sys;
+mod user;
 
 fn main() -> std::process::ExitCode {
     cli::main(std::env::args_os().collect())
