@@ -1,0 +1,16 @@
+import { commandLine } from "./command-line.ts";
+import { launch } from "./launch.ts";
+import { record, type Suite } from "./report.ts";
+import { type Tools, tools } from "./tools.ts";
+import { unpack } from "./unpack.ts";
+
+const suites: Record<string, (tools: Tools) => Suite> = { launch, "command-line": commandLine, unpack };
+
+const asked = process.argv.slice(2);
+for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
+  const suite = suites[name];
+  if (suite === undefined) throw new Error(`no suite ${name}: ${Object.keys(suites).join(", ")}`);
+  const result = suite(tools());
+  record(name, result);
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+}
