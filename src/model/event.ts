@@ -4,14 +4,40 @@ import type { Notice, Problem } from "./source.ts";
 /** What happens while a plan is executed; ui/ renders it, --json streams it. */
 export type Event =
   | { readonly kind: "change-started"; readonly environment: string; readonly change: Change }
-  | { readonly kind: "operation-started"; readonly environment: string; readonly operation: Operation["kind"] }
-  | { readonly kind: "operation-finished"; readonly environment: string; readonly operation: Operation["kind"]; readonly durationMs: number }
+  | {
+      readonly kind: "operation-started";
+      readonly environment: string;
+      readonly operation: Operation["kind"];
+    }
+  | {
+      readonly kind: "operation-finished";
+      readonly environment: string;
+      readonly operation: Operation["kind"];
+      readonly durationMs: number;
+    }
   /** Bytes of `what` so far; total null when unknown. */
-  | { readonly kind: "progress"; readonly environment: string; readonly what: string; readonly done: number; readonly total: number | null }
+  | {
+      readonly kind: "progress";
+      readonly environment: string;
+      readonly what: string;
+      readonly done: number;
+      readonly total: number | null;
+    }
   | { readonly kind: "notice"; readonly notice: Notice }
   | { readonly kind: "lock-waiting"; readonly holder: string }
-  | { readonly kind: "change-finished"; readonly environment: string; readonly change: Change; readonly durationMs: number }
-  | { readonly kind: "change-failed"; readonly environment: string; readonly change: Change; readonly failure: Failure; readonly durationMs: number };
+  | {
+      readonly kind: "change-finished";
+      readonly environment: string;
+      readonly change: Change;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "change-failed";
+      readonly environment: string;
+      readonly change: Change;
+      readonly failure: Failure;
+      readonly durationMs: number;
+    };
 
 /** An expected failure of an operation, with what is left behind. */
 export interface Failure {

@@ -49,19 +49,44 @@ export interface DataLost {
  */
 export type Operation =
   /** Make the root filesystem ready: fetch, unpack, prepare the writable layer. Nothing runs yet. */
-  | { readonly kind: "prepare"; readonly environment: string; readonly spec: Environment; readonly fresh: boolean }
+  | {
+      readonly kind: "prepare";
+      readonly environment: string;
+      readonly spec: Environment;
+      readonly fresh: boolean;
+    }
   /** Write the bundle and create the container, held before its command. */
   | { readonly kind: "create"; readonly environment: string; readonly spec: Environment }
   /** Run the `created`, `started` or `stopping` hooks. */
-  | { readonly kind: "hook"; readonly environment: string; readonly spec: Environment; readonly point: "created" | "started" | "stopping" }
+  | {
+      readonly kind: "hook";
+      readonly environment: string;
+      readonly spec: Environment;
+      readonly point: "created" | "started" | "stopping";
+    }
   /** Let the command run. */
   | { readonly kind: "start"; readonly environment: string; readonly spec: Environment }
   /** Change the running container. */
-  | { readonly kind: "change"; readonly environment: string; readonly spec: Environment; readonly fields: readonly string[] }
+  | {
+      readonly kind: "change";
+      readonly environment: string;
+      readonly spec: Environment;
+      readonly fields: readonly string[];
+    }
   /** The stop sequence, then remove the container; layers stay. */
-  | { readonly kind: "stop"; readonly environment: string; readonly spec: Environment | null; readonly containerId: string }
+  | {
+      readonly kind: "stop";
+      readonly environment: string;
+      readonly spec: Environment | null;
+      readonly containerId: string;
+    }
   /** Write the record. */
-  | { readonly kind: "record"; readonly environment: string; readonly spec: Environment; readonly patch: Partial<InstanceRecord> }
+  | {
+      readonly kind: "record";
+      readonly environment: string;
+      readonly spec: Environment;
+      readonly patch: Partial<InstanceRecord>;
+    }
   /** Remove everything of the environment that is left in the state directory. */
   | { readonly kind: "remove"; readonly environment: string };
 

@@ -22,19 +22,34 @@ export interface Provider {
    * Before any operation: can this machine do it? Changes nothing. Problems stop the apply as a
    * whole; notices (a limit that cannot be enforced here) are shown and it goes on.
    */
-  check?(environments: readonly Checked[], context: Context): Promise<{ readonly problems: readonly Problem[]; readonly notices: readonly Notice[] }>;
+  check?(
+    environments: readonly Checked[],
+    context: Context,
+  ): Promise<{ readonly problems: readonly Problem[]; readonly notices: readonly Notice[] }>;
 
   /** The kernel's view of what this provider applied: only what differs from the record. */
-  observe?(instances: readonly Observed[], context: Context): Promise<ReadonlyMap<string, ReadonlyMap<string, Drift>>>;
+  observe?(
+    instances: readonly Observed[],
+    context: Context,
+  ): Promise<ReadonlyMap<string, ReadonlyMap<string, Drift>>>;
 
   /** Effects before the container exists (fetch, unpack, directories). `fresh`: drop the writable layer first. */
-  prepare?(environment: Environment, context: Context, options: { readonly fresh: boolean }): Promise<Result<void, Problem>>;
+  prepare?(
+    environment: Environment,
+    context: Context,
+    options: { readonly fresh: boolean },
+  ): Promise<Result<void, Problem>>;
 
   /** What this provider adds to the bundle of a container that is about to be created. Runs after prepare. */
   contribute?(environment: Environment, context: Context): Promise<Result<Contribution, Problem>>;
 
   /** Applies changed fields to the running container. A failure is answered by a restart. */
-  change?(environment: Environment, fields: readonly string[], context: Context, container: Container): Promise<Result<void, Problem>>;
+  change?(
+    environment: Environment,
+    fields: readonly string[],
+    context: Context,
+    container: Container,
+  ): Promise<Result<void, Problem>>;
 
   /** Removes what this provider keeps for an environment, after its container is gone. */
   remove?(name: string, context: Context): Promise<Result<void, Problem>>;
@@ -104,12 +119,26 @@ export interface Launcher {
   /** Containers of this project that no record names (a crash between create and record): ids. */
   strays(records: readonly InstanceRecord[], context: Context): Promise<readonly string[]>;
   /** Writes bundles and creates containers, held before their command; one native call for all. */
-  create(requests: readonly CreateRequest[], context: Context): Promise<ReadonlyMap<string, Result<Created, Problem>>>;
+  create(
+    requests: readonly CreateRequest[],
+    context: Context,
+  ): Promise<ReadonlyMap<string, Result<Created, Problem>>>;
   /** Runs one command inside; its last output lines are in the problem when it fails. */
-  hook(environment: Environment, containerId: string, command: readonly string[], context: Context): Promise<Result<void, Problem>>;
-  start(containerIds: readonly string[], context: Context): Promise<ReadonlyMap<string, Result<void, Problem>>>;
+  hook(
+    environment: Environment,
+    containerId: string,
+    command: readonly string[],
+    context: Context,
+  ): Promise<Result<void, Problem>>;
+  start(
+    containerIds: readonly string[],
+    context: Context,
+  ): Promise<ReadonlyMap<string, Result<void, Problem>>>;
   /** The stop sequence, then removal of the container and its cgroup. Missing containers are fine. */
-  stop(containerIds: readonly string[], context: Context): Promise<ReadonlyMap<string, Result<void, Problem>>>;
+  stop(
+    containerIds: readonly string[],
+    context: Context,
+  ): Promise<ReadonlyMap<string, Result<void, Problem>>>;
 }
 
 export interface CreateRequest {
