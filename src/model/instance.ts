@@ -19,10 +19,23 @@ export interface InstanceRecord {
   readonly hooked: boolean;
   /** Secrets by name: a keyed hash of the value at the last start, so that a new value is seen. */
   readonly secretHashes: Readonly<Record<string, string>>;
+  /**
+   * Work that an apply began and has not finished; null once it is. Written before the first effect,
+   * so that whatever a crash leaves behind is owned by a record and repaired by the next apply.
+   */
+  readonly pending: Pending | null;
   /** What providers want to find again, by provider name (layer digests, host facts). */
   readonly provider: Readonly<Record<string, unknown>>;
 }
 
+export interface Pending {
+  /** create, recreate, destroy: the writable layer is in an unknown state. restart, live: it is intact. */
+  readonly action: "create" | "live" | "restart" | "recreate" | "destroy";
+  /** Paths that a live change was about to set: they are set again. Empty for other actions. */
+  readonly fields: readonly string[];
+}
+
+/** starting: created, its command is still held. */
 export const statuses = ["running", "starting", "unhealthy", "stopped", "failed", "missing"] as const;
 export type Status = (typeof statuses)[number];
 
@@ -60,13 +73,15 @@ export interface Drift {
   readonly impact?: "live" | "restart" | "recreate";
 }
 
-/** A leftover in the state directory that has no readable record: half-written, foreign version. */
+/** What this project left without a readable record: a half-written or foreign one, a stray container. */
 export interface Leftover {
   readonly name: string;
   /** What is wrong with it, for the user. */
   readonly reason: string;
   /** apply may clear it away by itself (nothing of the user's is in it). */
   readonly removable: boolean;
+  /** A container of this id exists; null: only files. */
+  readonly containerId: string | null;
 }
 
 /** The actual state of a project. */

@@ -1,9 +1,10 @@
 import type { Environment } from "../model/environment.ts";
 import type { Event } from "../model/event.ts";
 import type { Drift, InstanceRecord, Process } from "../model/instance.ts";
+import type { DataLost } from "../model/plan.ts";
 import type { ProjectIdentity } from "../model/project.ts";
 import type { Result } from "../model/result.ts";
-import type { Notice, Places, Problem } from "../model/source.ts";
+import type { Notice, Place, Places, Problem } from "../model/source.ts";
 
 /**
  * What a provider does for reconcile/. One folder each under providers/; the registry
@@ -33,7 +34,11 @@ export interface Provider {
     context: Context,
   ): Promise<ReadonlyMap<string, ReadonlyMap<string, Drift>>>;
 
-  /** Effects before the container exists (fetch, unpack, directories). `fresh`: drop the writable layer first. */
+  /**
+   * Effects before the container exists (fetch, unpack, directories). Without `fresh` it must be
+   * harmless while a container of this environment runs: a recreate calls it once so before the old
+   * one is stopped, and again with `fresh` (drop the writable layer first) afterwards.
+   */
   prepare?(
     environment: Environment,
     context: Context,
@@ -51,7 +56,13 @@ export interface Provider {
     container: Container,
   ): Promise<Result<void, Problem>>;
 
-  /** Removes what this provider keeps for an environment, after its container is gone. */
+  /** What the user has written that removing these environments would lose; absent: nothing. */
+  written?(records: readonly InstanceRecord[], context: Context): Promise<ReadonlyMap<string, DataLost>>;
+
+  /**
+   * Removes what this provider keeps for an environment, after its container is gone. The record and
+   * then the environment's directory are removed last, by state/.
+   */
   remove?(name: string, context: Context): Promise<Result<void, Problem>>;
 }
 
@@ -76,6 +87,8 @@ export interface Container {
 /** What is the same for all calls of one command. */
 export interface Context {
   readonly project: ProjectIdentity;
+  /** Where a value was written, by environment and canonical path, for a Problem; null: not from a file. */
+  readonly place: (environment: string, path: string) => Place | null;
   /** Reports progress and notices; never awaited. */
   readonly report: (event: Event) => void;
   readonly signal: AbortSignal;
@@ -116,7 +129,15 @@ export interface OciMount {
 export interface Launcher {
   /** State of all containers of the project, by environment name, from the kernel. */
   processes(records: readonly InstanceRecord[], context: Context): Promise<ReadonlyMap<string, Process>>;
-  /** Containers of this project that no record names (a crash between create and record): ids. */
+  /**
+   * Keyed hashes of the secrets' current values, by environment and secret name, to compare with
+   * record.secretHashes. A secret that cannot be read is left out (check says so).
+   */
+  secretHashes(
+    environments: readonly Environment[],
+    context: Context,
+  ): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
+  /** Containers of this project that no record names (a record was lost): ids. */
   strays(records: readonly InstanceRecord[], context: Context): Promise<readonly string[]>;
   /** Writes bundles and creates containers, held before their command; one native call for all. */
   create(

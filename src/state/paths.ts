@@ -1,0 +1,49 @@
+import { join } from "node:path";
+
+/** Where Pavlos keeps everything on this machine for this caller; docs/architecture.md shows the tree. */
+export interface StatePaths {
+  /** What survives a reboot: store, environments, volumes. */
+  readonly data: string;
+  /** What does not: the containers' states. */
+  readonly run: string;
+}
+
+/** Directories of one environment, all absolute. */
+export interface EnvironmentPaths {
+  readonly directory: string;
+  readonly record: string;
+  readonly bundle: string;
+  /** Holds one directory for each layer, as does `work`. */
+  readonly upper: string;
+  readonly work: string;
+  readonly log: string;
+  /** Written by the supervisor when the container has ended. */
+  readonly status: string;
+}
+
+export const storePath = (paths: StatePaths): string => join(paths.data, "store");
+export const blobsPath = (paths: StatePaths): string => join(paths.data, "store", "blobs", "sha256");
+export const layersPath = (paths: StatePaths): string => join(paths.data, "store", "layers");
+/** What pavlosc gets as --root. */
+export const containersPath = (paths: StatePaths): string => join(paths.run, "containers");
+export const projectPath = (paths: StatePaths, projectId: string): string =>
+  join(paths.data, "environments", projectId);
+export const volumePath = (paths: StatePaths, projectId: string, volume: string): string =>
+  join(paths.data, "volumes", projectId, volume);
+
+export function environmentPaths(paths: StatePaths, projectId: string, name: string): EnvironmentPaths {
+  const directory = join(projectPath(paths, projectId), name);
+  const bundle = join(directory, "bundle");
+  return {
+    directory,
+    record: join(directory, "record.json"),
+    bundle,
+    upper: join(directory, "upper"),
+    work: join(directory, "work"),
+    log: join(directory, "logs", "output.log"),
+    status: join(bundle, "status.json"),
+  };
+}
+
+/** The id under which pavlosc knows an environment. */
+export const containerIdOf = (projectId: string, name: string): string => `${projectId}-${name}`;
