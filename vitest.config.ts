@@ -13,6 +13,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/support/global-setup.ts"],
           // Real containers on one machine: the limits and the clean-up checks are the machine's.
           fileParallelism: false,
           testTimeout: 60_000,

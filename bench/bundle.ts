@@ -11,7 +11,8 @@ const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc
  */
 export function writeBundle(directory: string, payload: string): string {
   const root = join(directory, "rootfs");
-  for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"]) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"])
+    mkdirSync(join(root, name), { recursive: true });
   copyFileSync(payload, join(root, "bin/payload"));
   writeFileSync(join(directory, "config.json"), JSON.stringify(config(), null, 2));
   return directory;
@@ -44,8 +45,18 @@ function mounts(): object[] {
   return [
     { destination: "/proc", type: "proc", source: "proc" },
     { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=65536k"] },
-    { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance"] },
-    { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "nodev", "noexec", "size=65536k"] },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance"],
+    },
+    {
+      destination: "/dev/shm",
+      type: "tmpfs",
+      source: "shm",
+      options: ["nosuid", "nodev", "noexec", "size=65536k"],
+    },
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
   ];

@@ -23,7 +23,9 @@ export function commandLine(tools: Tools): Suite {
     const one = services(tools, directory, 1);
     const twenty = services(tools, directory, 20);
     const compose = engine.ready;
-    const peer = compose ? `docker compose ${version("docker", ["compose", "version", "--short"]) ?? ""}` : "docker compose was not found";
+    const peer = compose
+      ? `docker compose ${version("docker", ["compose", "version", "--short"]) ?? ""}`
+      : "docker compose was not found";
     return {
       title: "Command line",
       about: `Idle services on the host's network from a root that is present; ${peer.trim()}. Ratios are Pavlos over the peer.`,
@@ -36,7 +38,9 @@ export function commandLine(tools: Tools): Suite {
           pair("exec of true", one.exec, compose ? one.composeExec : null, tools),
           pair("ps", one.ps, compose ? one.composePs : null, tools),
         ]),
-        ...whileUp(twenty, compose, () => [pair("apply of 20, nothing to do", twenty.noop, compose ? twenty.upAgain : null, tools)]),
+        ...whileUp(twenty, compose, () => [
+          pair("apply of 20, nothing to do", twenty.noop, compose ? twenty.upAgain : null, tools),
+        ]),
       ],
     };
   } finally {
@@ -46,7 +50,10 @@ export function commandLine(tools: Tools): Suite {
 }
 
 function start(tools: Tools): Row {
-  const measured = time(tools.timer, [{ name: "pavlos", argv: [tools.pavlos, "--version"] }], { rounds: 15, warmup: 2 });
+  const measured = time(tools.timer, [{ name: "pavlos", argv: [tools.pavlos, "--version"] }], {
+    rounds: 15,
+    warmup: 2,
+  });
   return { what: "start of the bundle (--version)", "pavlos (ms)": measured.get("pavlos")?.wallMs ?? null };
 }
 

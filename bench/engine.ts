@@ -24,5 +24,8 @@ function answers(): boolean {
 
 function stopAndWait(pid: number | undefined): void {
   if (pid === undefined) return;
-  spawnSync("sh", ["-c", `kill ${pid}; for i in $(seq 50); do kill -0 ${pid} 2>/dev/null || exit; sleep 0.1; done; kill -9 ${pid}`]);
+  spawnSync("sh", [
+    "-c",
+    `kill ${pid}; for i in $(seq 50); do kill -0 ${pid} 2>/dev/null || exit; sleep 0.1; done; kill -9 ${pid}`,
+  ]);
 }

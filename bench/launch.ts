@@ -32,19 +32,40 @@ function contenders(tools: Tools, bundle: string, directory: string): Timed[] {
     {
       name: "pavlosc",
       program: tools.pavlosc,
-      argv: [tools.pavlosc, "--root", join(directory, "state"), "run", "--bundle", bundle, "bench-pavlosc-{}"],
+      argv: [
+        tools.pavlosc,
+        "--root",
+        join(directory, "state"),
+        "run",
+        "--bundle",
+        bundle,
+        "bench-pavlosc-{}",
+      ],
     },
     { name: "crun", program: "crun", argv: ["/usr/bin/crun", "run", "--bundle", bundle, "bench-crun-{}"] },
     { name: "runc", program: "runc", argv: ["/usr/sbin/runc", "run", "--bundle", bundle, "bench-runc-{}"] },
     {
       name: "bubblewrap",
       program: "bwrap",
-      argv: ["/usr/bin/bwrap", "--unshare-all", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev", "/bin/payload"],
+      argv: [
+        "/usr/bin/bwrap",
+        "--unshare-all",
+        "--ro-bind",
+        root,
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "/bin/payload",
+      ],
     },
   ];
   return all.flatMap(({ program, ...timed }) => {
     const found = version(program);
-    return found === null ? [] : [{ ...timed, name: timed.name === "pavlosc" ? "pavlosc" : `${timed.name} (${found})` }];
+    return found === null
+      ? []
+      : [{ ...timed, name: timed.name === "pavlosc" ? "pavlosc" : `${timed.name} (${found})` }];
   });
 }
 

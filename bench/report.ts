@@ -51,7 +51,11 @@ with compose, bsdtar, strace) and rewrites this page; \`npm run bench -- launch\
 function table(rows: readonly Row[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const lines = rows.map((row) => `| ${columns.map((column) => cell(row[column])).join(" | ")} |`);
-  return [`| ${columns.map((c) => (c === "what" ? "" : c)).join(" | ")} |`, `|${columns.map(() => "---|").join("")}`, ...lines].join("\n");
+  return [
+    `| ${columns.map((c) => (c === "what" ? "" : c)).join(" | ")} |`,
+    `|${columns.map(() => "---|").join("")}`,
+    ...lines,
+  ].join("\n");
 }
 
 function cell(value: string | number | null | undefined): string {

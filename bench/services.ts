@@ -25,7 +25,10 @@ export function services(tools: Tools, directory: string, count: number): Servic
   writeRoot(join(root, "root"));
   writeEnvironments(root, names);
   writeCompose(root, names);
-  const pavlos = (...args: string[]): Timed => ({ name: "pavlos", argv: [tools.pavlos, "-C", root, ...args] });
+  const pavlos = (...args: string[]): Timed => ({
+    name: "pavlos",
+    argv: [tools.pavlos, "-C", root, ...args],
+  });
   const compose = (...args: string[]): Timed => ({
     name: "compose",
     argv: ["/usr/bin/docker", "compose", "-f", join(root, "compose.yaml"), ...args],
@@ -53,14 +56,16 @@ function writeEnvironments(root: string, names: readonly string[]): void {
 function writeCompose(root: string, names: readonly string[]): void {
   spawnSync("sh", ["-c", `tar -C ${join(root, "root")} -c . | docker import - ${image}`]);
   const services = names.map(
-    (name) => `  ${name}:\n    image: ${image}\n    command: [/bin/sleep, infinity]\n    network_mode: host\n`,
+    (name) =>
+      `  ${name}:\n    image: ${image}\n    command: [/bin/sleep, infinity]\n    network_mode: host\n`,
   );
   writeFileSync(join(root, "compose.yaml"), `services:\n${services.join("")}`);
 }
 
 /** A root with a static busybox and nothing else. */
 function writeRoot(root: string): void {
-  for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"]) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"])
+    mkdirSync(join(root, name), { recursive: true });
   const find = "command -v busybox || ls /root/bundle/rootfs/bin/busybox";
   const busybox = spawnSync("sh", ["-c", find], { encoding: "utf8" }).stdout.trim();
   if (busybox === "") throw new Error("busybox is missing: apt-get install busybox-static");

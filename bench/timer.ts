@@ -32,7 +32,11 @@ export interface Rounds {
 }
 
 /** Times the commands in turn, A B C A B C, so that a machine that drifts is fair to all. */
-export function time(timer: string, commands: readonly Timed[], { rounds, warmup }: Rounds): Map<string, Figures> {
+export function time(
+  timer: string,
+  commands: readonly Timed[],
+  { rounds, warmup }: Rounds,
+): Map<string, Figures> {
   const run = spawnSync(timer, {
     input: JSON.stringify({ rounds, warmup, commands }),
     encoding: "utf8",

@@ -21,13 +21,16 @@ export function tools(): Tools {
     payload: join(release, "examples/bench_payload"),
   };
   for (const path of Object.values(found)) {
-    if (!existsSync(path)) throw new Error(`${path} is missing: run npm run bench where cargo is installed first`);
+    if (!existsSync(path))
+      throw new Error(`${path} is missing: run npm run bench where cargo is installed first`);
   }
   return found;
 }
 
 function releaseDirectory(): string {
   const target = join(project, "native/target");
-  const triple = existsSync(target) ? readdirSync(target).find((name) => name.includes("-linux-")) : undefined;
+  const triple = existsSync(target)
+    ? readdirSync(target).find((name) => name.includes("-linux-"))
+    : undefined;
   return join(target, triple ?? "", "release");
 }

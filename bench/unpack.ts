@@ -24,7 +24,11 @@ export function unpack(tools: Tools): Suite {
   }
 }
 
-function row(tools: Tools, directory: string, format: { readonly name: string; readonly filter: string | null }): Row {
+function row(
+  tools: Tools,
+  directory: string,
+  format: { readonly name: string; readonly filter: string | null },
+): Row {
   const archive = join(directory, `archive.${format.name}`);
   const pack = ["-cf", archive, ...(format.filter ? [`--${format.filter}`] : []), "-C", "/usr", "bin", "lib"];
   spawnSync("tar", pack, { env: { ...process.env, XZ_OPT: "-1", GZIP: "-6" } });
@@ -32,7 +36,10 @@ function row(tools: Tools, directory: string, format: { readonly name: string; r
   const measured = time(tools.timer, commands, { rounds: 5, warmup: 1 });
   rmSync(archive);
   const own = measured.get("pavlosc")?.wallMs ?? null;
-  const row: Record<string, string | number | null> = { "pavlosc (ms)": own, "peak memory (KiB)": measured.get("pavlosc")?.rssKiB ?? null };
+  const row: Record<string, string | number | null> = {
+    "pavlosc (ms)": own,
+    "peak memory (KiB)": measured.get("pavlosc")?.rssKiB ?? null,
+  };
   for (const [name, figures] of measured) {
     if (name === "pavlosc") continue;
     row[`${name} (ms)`] = figures.wallMs;
@@ -50,6 +57,7 @@ function contenders(tools: Tools, archive: string, directory: string): Timed[] {
     { name: "GNU tar", argv: ["/bin/tar", "--numeric-owner", "-xpf", archive, "-C", target], after },
   ];
   const bsdtar = version("bsdtar");
-  if (bsdtar !== null) all.push({ name: "bsdtar", argv: ["/usr/bin/bsdtar", "-xpf", archive, "-C", target], after });
+  if (bsdtar !== null)
+    all.push({ name: "bsdtar", argv: ["/usr/bin/bsdtar", "-xpf", archive, "-C", target], after });
   return all;
 }
