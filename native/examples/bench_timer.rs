@@ -45,11 +45,18 @@ fn main() {
             run(command, round, (round >= input.warmup).then_some(entry));
         }
     }
-    println!("{}", serde_json::to_string(&figures).expect("figures are plain numbers"));
+    println!(
+        "{}",
+        serde_json::to_string(&figures).expect("figures are plain numbers")
+    );
 }
 
 fn run(timed: &Timed, round: usize, figures: Option<&mut Figures>) {
-    let argv: Vec<String> = timed.argv.iter().map(|a| a.replace("{}", &round.to_string())).collect();
+    let argv: Vec<String> = timed
+        .argv
+        .iter()
+        .map(|a| a.replace("{}", &round.to_string()))
+        .collect();
     let clock = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let begin = i128::from(clock.tv_sec) * 1_000_000_000 + i128::from(clock.tv_nsec);
     let start = Instant::now();
@@ -62,13 +69,23 @@ fn run(timed: &Timed, round: usize, figures: Option<&mut Figures>) {
         .unwrap_or_else(|e| panic!("{}: {e}", argv[0]));
     let mut printed = String::new();
     let mut complaint = String::new();
-    child.stdout.take().expect("piped").read_to_string(&mut printed).ok();
+    child
+        .stdout
+        .take()
+        .expect("piped")
+        .read_to_string(&mut printed)
+        .ok();
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     let mut status = 0;
     // SAFETY: wait4 writes to the two locals; the child is ours and not yet reaped.
     unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
     let wall = start.elapsed().as_nanos();
-    child.stderr.take().expect("piped").read_to_string(&mut complaint).ok();
+    child
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut complaint)
+        .ok();
     after(timed, round);
     let Some(figures) = figures else { return };
     if status != 0 {
@@ -84,7 +101,15 @@ fn run(timed: &Timed, round: usize, figures: Option<&mut Figures>) {
 }
 
 fn after(timed: &Timed, round: usize) {
-    let Some(program) = timed.after.first() else { return };
-    let argv: Vec<String> = timed.after[1..].iter().map(|a| a.replace("{}", &round.to_string())).collect();
-    let _ = Command::new(program).args(argv).stdin(Stdio::null()).output();
+    let Some(program) = timed.after.first() else {
+        return;
+    };
+    let argv: Vec<String> = timed.after[1..]
+        .iter()
+        .map(|a| a.replace("{}", &round.to_string()))
+        .collect();
+    let _ = Command::new(program)
+        .args(argv)
+        .stdin(Stdio::null())
+        .output();
 }

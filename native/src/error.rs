@@ -22,7 +22,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without an errno.
     pub fn new(step: &'static str, subject: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { step, subject: subject.into(), reason: reason.into(), errno: None, hint: None }
+        Self {
+            step,
+            subject: subject.into(),
+            reason: reason.into(),
+            errno: None,
+            hint: None,
+        }
     }
 
     /// A failed system call.

@@ -1,8 +1,13 @@
 //! pavlosc: the container runtime of Pavlos. `main` prints and exits; everything else is in `cli`.
+#![allow(dead_code)] // until the verbs use them
 
 mod cli;
 mod error;
+mod signal;
+mod spec;
+mod supervise;
 mod sys;
+mod time;
 mod user;
 
 fn main() -> std::process::ExitCode {

@@ -1,3 +1,18 @@
 //! Every `unsafe` of the crate: system calls that rustix does not wrap, one file a topic, one
 //! paragraph a call: comment, SAFETY, call, and its own error.
 #![allow(unsafe_code)]
+
+pub mod descriptor;
+pub mod signal;
+
+use rustix::io::Errno;
+
+/// The result of a libc call that gives -1 and errno.
+fn check(result: libc::c_int) -> rustix::io::Result<libc::c_int> {
+    match result {
+        -1 => Err(std::io::Error::last_os_error()
+            .raw_os_error()
+            .map_or(Errno::INVAL, Errno::from_raw_os_error)),
+        _ => Ok(result),
+    }
+}

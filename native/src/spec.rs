@@ -1,0 +1,3 @@
+//! Documents of a bundle.
+
+pub mod supervise;
