@@ -3,7 +3,8 @@ import type { Impact } from "./impact.ts";
 import type { InstanceRecord } from "./instance.ts";
 import type { Place } from "./source.ts";
 
-export const actions = ["create", "record", "live", "restart", "recreate", "destroy"] as const;
+/** `stop` comes only from `pavlos stop`; a stopped or dead environment that is to run is a `restart`. */
+export const actions = ["create", "record", "live", "restart", "recreate", "stop", "destroy"] as const;
 export type Action = (typeof actions)[number];
 
 /** One field that differs, three-way: last applied, live, wanted. */

@@ -1,37 +1,119 @@
+import { join } from "node:path";
+import { reasonOf } from "../host/errno.ts";
+import type { Files } from "../host/files.ts";
 import type { InstanceRecord, Leftover } from "../model/instance.ts";
-import type { Result } from "../model/result.ts";
+import type { ProjectIdentity } from "../model/project.ts";
+import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
+import { type Journal, openJournal } from "./journal.ts";
+import { type Flock, type Lock, type LockOptions, takeLock } from "./lock.ts";
+import { environmentPaths, projectPath, type StatePaths } from "./paths.ts";
+import { parseRecord, printRecord } from "./records.ts";
 
-/** The state directory of one project. All paths that it touches are below it. */
+/** The state directory of one project. Everything that it touches is below that. */
 export interface ProjectState {
-  /** Every record, sorted by name, and what is there without a readable one. */
-  readRecords(): { readonly records: readonly InstanceRecord[]; readonly leftovers: readonly Leftover[] };
-  /** Atomic. `durable` survives a power cut: for what must not be lost, at the end of a change. */
-  writeRecord(record: InstanceRecord, options: { readonly durable: boolean }): Promise<void>;
+  /** Sorted by name; what is there without a readable record is a leftover. */
+  readRecords(): Records;
+  /** Makes the environment's directory too. */
+  writeRecord(record: InstanceRecord, durability: "durable" | "quick"): Promise<Result<void, Problem>>;
   /** Removes an environment's directory, its record last. Providers have removed theirs before. */
   removeEnvironment(name: string): Promise<Result<void, Problem>>;
-  /** The project's lock; `waiting` is told who holds it, once, when it has to wait. */
+  /** Removes the project's directory when no environment is left in it. Only while locked. */
+  removeIfEmpty(): Promise<void>;
   lock(options: LockOptions): Promise<Result<Lock, Problem>>;
-  /** Only while the lock is held. */
+  /** Only while locked. */
   readonly journal: Journal;
 }
 
-export interface LockOptions {
-  /** What this process is doing, for others that wait: "pavlos apply". */
-  readonly command: string;
-  readonly waiting: (holder: string) => void;
-  readonly signal: AbortSignal;
+export interface Records {
+  readonly records: readonly InstanceRecord[];
+  readonly leftovers: readonly Leftover[];
 }
 
-export interface Lock {
-  release(): void;
+export interface StateTools {
+  readonly files: Files;
+  readonly flock: Flock;
+  readonly paths: StatePaths;
+  readonly now: () => Date;
 }
 
-export interface Journal {
-  /** Environments whose last journaled operation did not finish, and what that was. */
-  unfinished(): ReadonlyMap<string, string>;
-  intend(environment: string, operation: string): void;
-  finish(environment: string, operation: string, failure: string | null): void;
-  /** Everything is settled: starts the file anew. */
-  clear(): void;
+/** Makes nothing yet: looking at a project leaves no trace. */
+export function openProjectState(project: ProjectIdentity, tools: StateTools): ProjectState {
+  const { files, paths } = tools;
+  const directory = projectPath(paths, project.id);
+  return {
+    readRecords: () => readRecords(files, directory),
+    writeRecord: (record, durability) =>
+      attempt(`the record of ${record.name} cannot be written`, async () => {
+        const { directory: own, record: path } = environmentPaths(paths, project.id, record.name);
+        files.makeDirectory(own, 0o711);
+        if (durability === "durable") await files.replaceDurably(path, printRecord(record));
+        else files.replace(path, printRecord(record));
+      }),
+    removeEnvironment: (name) =>
+      attempt(`what is left of ${name} cannot be removed`, () =>
+        removeDirectory(files, join(directory, name)),
+      ),
+    async removeIfEmpty() {
+      if (!(files.list(directory) ?? []).some((name) => isDirectory(files, join(directory, name))))
+        await files.remove(directory);
+    },
+    async lock(options) {
+      const identity = { version: 1, name: project.name, root: project.root };
+      const lock = await takeLock(tools.flock, join(directory, "lock"), options);
+      if (!lock.ok) return lock;
+      const named = await attempt(`${directory} cannot be written to`, async () =>
+        files.replace(join(directory, "project.json"), `${JSON.stringify(identity)}\n`),
+      );
+      return named.ok ? lock : named;
+    },
+    journal: openJournal(files, join(directory, "journal.jsonl"), tools.now),
+  };
+}
+
+function readRecords(files: Files, directory: string): Records {
+  const records: InstanceRecord[] = [];
+  const leftovers: Leftover[] = [];
+  for (const name of files.list(directory) ?? []) {
+    const text = files.readText(join(directory, name, "record.json"));
+    if (text === null && !isDirectory(files, join(directory, name))) continue;
+    const parsed = parseRecord(text, name);
+    if (parsed.ok) {
+      records.push(parsed.value);
+      continue;
+    }
+    const { reason, foreign } = parsed.failure;
+    const removable = !foreign && !holdsData(files, join(directory, name, "upper"));
+    leftovers.push({ name, reason, removable, containerId: null });
+  }
+  return { records, leftovers };
+}
+
+/** Did anybody write into one of the layers? What cannot be looked into counts as data. */
+function holdsData(files: Files, upper: string): boolean {
+  try {
+    return (files.list(upper) ?? []).some((layer) => files.list(join(upper, layer))?.length !== 0);
+  } catch {
+    return true;
+  }
+}
+
+const isDirectory = (files: Files, path: string): boolean => files.status(path)?.kind === "directory";
+
+/** The record goes last: until then the directory belongs to somebody. */
+async function removeDirectory(files: Files, directory: string): Promise<void> {
+  for (const entry of files.list(directory) ?? []) {
+    if (entry !== "record.json") await files.remove(join(directory, entry));
+  }
+  await files.remove(directory);
+}
+
+async function attempt(what: string, work: () => Promise<void>): Promise<Result<void, Problem>> {
+  try {
+    await work();
+    return success(undefined);
+  } catch (error) {
+    const hint = "make room or set the permissions right, then run `pavlos apply` again";
+    return failure({ code: "state-not-writable", message: `${what}: ${reasonOf(error)}`, place: null, hint });
+  }
 }
