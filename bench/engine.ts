@@ -9,8 +9,8 @@ export interface Engine {
 
 /** Uses the docker engine that answers, or starts one where dockerd is installed and we are root. */
 export function dockerEngine(directory: string): Engine {
-  if (version("docker") === null) return { ready: false, stop: () => {} };
-  if (answers()) return { ready: true, stop: () => {} };
+  if (version("docker") === null) return { ready: false, stop: nothing };
+  if (answers()) return { ready: true, stop: nothing };
   const data = join(directory, "docker");
   const daemon = spawn("dockerd", ["--data-root", data, "--storage-driver", "overlay2"], { stdio: "ignore" });
   daemon.on("error", (error) => process.stderr.write(`dockerd: ${error.message}\n`));
@@ -28,4 +28,8 @@ function stopAndWait(pid: number | undefined): void {
     "-c",
     `kill ${pid}; for i in $(seq 50); do kill -0 ${pid} 2>/dev/null || exit; sleep 0.1; done; kill -9 ${pid}`,
   ]);
+}
+
+function nothing(): void {
+  // The engine was there before us and stays.
 }
