@@ -7,6 +7,7 @@ mod signal;
 mod spec;
 mod supervise;
 mod sys;
+mod terminal;
 mod time;
 mod user;
 

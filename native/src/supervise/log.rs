@@ -118,10 +118,10 @@ impl Log {
             n => PathBuf::from(format!("{}.{n}", self.limits.path.display())),
         };
         let last = self.limits.max_files - 1;
-        if last == 0 {
-            if let Some(file) = &self.file {
-                let _ = file.set_len(0);
-            }
+        if last == 0
+            && let Some(file) = &self.file
+        {
+            let _ = file.set_len(0);
         }
         for n in (0..last).rev() {
             // A number that is missing is no loss; a directory that cannot be written shows when
