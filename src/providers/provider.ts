@@ -139,7 +139,10 @@ export interface Launcher {
   ): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
   /** Containers of this project that no record names (a record was lost): ids. */
   strays(records: readonly InstanceRecord[], context: Context): Promise<readonly string[]>;
-  /** Writes bundles and creates containers, held before their command; one native call for all. */
+  /**
+   * Writes bundles and creates containers, held before their command; one native call for all.
+   * Answers by environment name. A container of that id from an earlier attempt is replaced.
+   */
   create(
     requests: readonly CreateRequest[],
     context: Context,
@@ -151,6 +154,7 @@ export interface Launcher {
     command: readonly string[],
     context: Context,
   ): Promise<Result<void, Problem>>;
+  /** Answers by container id, as does `stop`. */
   start(
     containerIds: readonly string[],
     context: Context,

@@ -1,0 +1,40 @@
+import type { Instance, Process } from "../model/instance.ts";
+
+/** Does an environment run as it should? */
+export type Liveness =
+  | { readonly kind: "up" }
+  /** Its command came to its end by itself, with success: nothing to repair. */
+  | { readonly kind: "done" }
+  | {
+      readonly kind: "down";
+      readonly why: "stopped" | "killed" | "exited" | "missing";
+      readonly reason: string;
+    };
+
+export function livenessOf(instance: Instance): Liveness {
+  const { record, process } = instance;
+  if (record.stopped) return { kind: "down", why: "stopped", reason: "stopped by pavlos stop" };
+  switch (process.status) {
+    case "running":
+    case "unhealthy":
+      return { kind: "up" };
+    case "starting":
+      return { kind: "down", why: "missing", reason: "created but never started" };
+    case "missing":
+      return { kind: "down", why: "missing", reason: "not running (was the machine restarted?)" };
+    case "stopped":
+    case "failed":
+      return ended(process, record.spec.command.length > 0);
+  }
+}
+
+function ended(process: Process, hasCommand: boolean): Liveness {
+  const code = process.exitCode;
+  if (process.killed) {
+    const reason = code !== null && code > 128 ? `was killed by signal ${code - 128}` : "its supervisor died";
+    return { kind: "down", why: "killed", reason };
+  }
+  // An idle environment has no end of its own: whatever ended it, it should run.
+  if (code === 0 && hasCommand) return { kind: "done" };
+  return { kind: "down", why: "exited", reason: code === null ? "not running" : `exited with code ${code}` };
+}
