@@ -1,8 +1,10 @@
 //! pavlosc: the container runtime of Pavlos. `main` prints and exits; everything else is in `cli`.
 #![allow(dead_code)] // until the verbs use them
 
+mod cgroup;
 mod cli;
 mod error;
+mod seccomp;
 mod signal;
 mod spec;
 mod supervise;

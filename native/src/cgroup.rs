@@ -1,0 +1,172 @@
+//! A container's cgroups: one directory in each hierarchy, v1, v2 or both.
+
+mod devices;
+mod file;
+mod layout;
+mod limits;
+mod make;
+mod processes;
+mod remove;
+mod stats;
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::Pid;
+
+use crate::error::{Context, Result};
+use crate::spec::resources::Resources;
+pub use stats::Stats;
+
+/// Where processes of a caller's own v2 cgroup go, which may not stay beside child cgroups.
+const LEAF: &str = "pavlos-caller";
+
+const DELEGATION_HINT: &str = "run it in a delegated cgroup: systemd-run --user --scope -p Delegate=yes COMMAND; \
+    the controllers that users get are in Delegate= of user@.service: cpu cpuset io memory pids";
+
+/// Where a container's cgroups go and who makes them.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `linux.cgroupsPath`; `None`: `pavlos/<id>`.
+    pub path: Option<&'a str>,
+    pub id: &'a str,
+    /// The caller is not root in the first user namespace: everything goes below its own cgroup,
+    /// device rules are passed over.
+    pub rootless: bool,
+}
+
+/// The directories of one container. v1 controller -> absolute directory, "" -> the v2 one; the
+/// form of state.json. Several controllers may share a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cgroups {
+    directories: BTreeMap<String, PathBuf>,
+}
+
+impl Cgroups {
+    /// Makes the directories and sets the limits. A hierarchy that cannot be written is passed
+    /// over, unless a limit needs it: then the error says what to do. After an error nothing is
+    /// left behind. Existing directories are used as they are when no process is in them.
+    pub fn create(request: &Request, resources: Option<&Resources>) -> Result<Self> {
+        let cgroups = make::make(request)?;
+        if let Some(resources) = resources
+            && let Err(error) = cgroups.set(resources, request.rootless)
+        {
+            // The first error is the one to show.
+            let _ = cgroups.remove();
+            return Err(error);
+        }
+        Ok(cgroups)
+    }
+
+    /// From state.json.
+    pub fn from_directories(directories: BTreeMap<String, PathBuf>) -> Self {
+        Self { directories }
+    }
+
+    /// For state.json.
+    pub fn directories(&self) -> &BTreeMap<String, PathBuf> {
+        &self.directories
+    }
+
+    /// Sets what `resources` names and leaves the rest. Errors name the file and the value;
+    /// limits that were set before the error stay set.
+    pub fn set(&self, resources: &Resources, rootless: bool) -> Result<()> {
+        limits::set(self, resources)?;
+        if rootless || resources.devices.is_empty() {
+            Ok(())
+        } else {
+            devices::set(self, &resources.devices)
+        }
+    }
+
+    /// The v2 directory, opened for CLONE_INTO_CGROUP. `None`: there is none.
+    pub fn v2_fd(&self) -> Result<Option<OwnedFd>> {
+        let Some(directory) = self.v2() else {
+            return Ok(None);
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(directory, flags, Mode::empty());
+        opened
+            .at("open cgroup", directory.display().to_string())
+            .map(Some)
+    }
+
+    /// Moves a process into every directory.
+    pub fn add(&self, pid: Pid) -> Result<()> {
+        self.unique()
+            .try_for_each(|directory| add_to(directory, pid))
+    }
+
+    /// Moves a process that CLONE_INTO_CGROUP put into the v2 directory into the others.
+    pub fn add_v1(&self, pid: Pid) -> Result<()> {
+        let v2 = self.v2();
+        self.unique()
+            .filter(|directory| Some(*directory) != v2)
+            .try_for_each(|directory| add_to(directory, pid))
+    }
+
+    /// Stops all processes where they are; waits until they are.
+    pub fn freeze(&self) -> Result<()> {
+        processes::freeze(self)
+    }
+
+    /// Lets frozen processes run.
+    pub fn thaw(&self) -> Result<()> {
+        processes::thaw(self)
+    }
+
+    /// Whether `freeze` was the last word.
+    pub fn frozen(&self) -> Result<bool> {
+        processes::frozen(self)
+    }
+
+    /// Kills every process, frozen ones too, and waits until none is left.
+    pub fn kill(&self) -> Result<()> {
+        processes::kill(self)
+    }
+
+    /// The processes in the container and below, each once.
+    pub fn pids(&self) -> Result<Vec<Pid>> {
+        processes::list(self)
+    }
+
+    pub fn stats(&self) -> Result<Stats> {
+        stats::read(self)
+    }
+
+    /// Removes the directories and what was made below them, waiting a moment for processes that
+    /// are just ending. Goes on after an error and gives the first one. Missing ones are fine.
+    pub fn remove(&self) -> Result<()> {
+        remove::remove(self)
+    }
+
+    fn v2(&self) -> Option<&Path> {
+        self.directories.get("").map(PathBuf::as_path)
+    }
+
+    /// The v1 directory of a controller.
+    fn v1(&self, controller: &str) -> Option<&Path> {
+        self.directories.get(controller).map(PathBuf::as_path)
+    }
+
+    /// Each directory once.
+    fn unique(&self) -> impl Iterator<Item = &Path> {
+        let mut paths: Vec<&Path> = self.directories.values().map(PathBuf::as_path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths.into_iter()
+    }
+}
+
+fn add_to(directory: &Path, pid: Pid) -> Result<()> {
+    file::write(
+        &directory.join("cgroup.procs"),
+        &pid.as_raw_nonzero().to_string(),
+    )
+}
+
+#[cfg(test)]
+#[path = "cgroup/tests/real.rs"]
+mod tests;

@@ -1,0 +1,127 @@
+//! Device rules: v1's lists, or a BPF program on the v2 directory.
+
+use super::{Cgroups, file};
+use crate::error::{Error, Result};
+use crate::spec::resources::{DeviceKind, DeviceRule};
+
+const FIELD: &str = "linux.resources.devices";
+
+/// A rule, checked. `None` is every number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    pub allow: bool,
+    pub kind: DeviceKind,
+    pub major: Option<u32>,
+    pub minor: Option<u32>,
+    pub read: bool,
+    pub write: bool,
+    pub mknod: bool,
+}
+
+/// Replaces the container's rules by `rules` and the devices that every container has.
+pub fn set(cgroups: &Cgroups, rules: &[DeviceRule]) -> Result<()> {
+    let rules = rules
+        .iter()
+        .map(check)
+        .chain(every_container().map(Ok))
+        .collect::<Result<Vec<Rule>>>()?;
+    if let Some(directory) = cgroups.v1("devices") {
+        for rule in &rules {
+            let name = if rule.allow {
+                "devices.allow"
+            } else {
+                "devices.deny"
+            };
+            file::write(&directory.join(name), &line(rule))?;
+        }
+        return Ok(());
+    }
+    Err(Error::new(
+        "set device rules",
+        FIELD,
+        "no devices cgroup can be written",
+    )
+    .hint(super::DELEGATION_HINT))
+}
+
+fn check(rule: &DeviceRule) -> Result<Rule> {
+    let access = rule
+        .access
+        .as_deref()
+        .filter(|access| !access.is_empty())
+        .unwrap_or("rwm");
+    if let Some(letter) = access.chars().find(|letter| !"rwm".contains(*letter)) {
+        return Err(Error::new(
+            "check config.json",
+            format!("{FIELD}.access"),
+            format!("{letter:?} is none of r, w and m"),
+        ));
+    }
+    let has = |letter| access.contains(letter);
+    Ok(Rule {
+        allow: rule.allow,
+        kind: rule.kind,
+        major: number(rule.major)?,
+        minor: number(rule.minor)?,
+        read: has('r'),
+        write: has('w'),
+        mknod: has('m'),
+    })
+}
+
+fn number(value: Option<i64>) -> Result<Option<u32>> {
+    match value {
+        None | Some(-1) => Ok(None),
+        Some(value) => u32::try_from(value).map(Some).map_err(|_| {
+            Error::new(
+                "check config.json",
+                FIELD,
+                format!("{value} is not a device number"),
+            )
+        }),
+    }
+}
+
+/// null, zero, full, random, urandom, tty, console, ptmx and the terminals; and mknod, which gives
+/// no access by itself.
+fn every_container() -> impl Iterator<Item = Rule> {
+    let rule = |kind, major, minor, access: bool| Rule {
+        allow: true,
+        kind,
+        major,
+        minor,
+        read: access,
+        write: access,
+        mknod: true,
+    };
+    let character = move |major, minor| rule(DeviceKind::Character, Some(major), minor, true);
+    let make = [DeviceKind::Character, DeviceKind::Block].map(|kind| rule(kind, None, None, false));
+    let memory = [3, 5, 7, 8, 9].map(|minor| character(1, Some(minor)));
+    let terminals = [
+        character(5, Some(0)),
+        character(5, Some(1)),
+        character(5, Some(2)),
+        character(136, None),
+    ];
+    make.into_iter().chain(memory).chain(terminals)
+}
+
+/// As devices.allow and devices.deny take it. "a" means everything, whatever follows.
+fn line(rule: &Rule) -> String {
+    let kind = match rule.kind {
+        DeviceKind::All => "a",
+        DeviceKind::Block => "b",
+        DeviceKind::Character => "c",
+    };
+    let number =
+        |value: Option<u32>| value.map_or_else(|| "*".to_owned(), |value| value.to_string());
+    let access: String = [(rule.read, 'r'), (rule.write, 'w'), (rule.mknod, 'm')]
+        .into_iter()
+        .filter_map(|(has, letter)| has.then_some(letter))
+        .collect();
+    format!(
+        "{kind} {}:{} {access}",
+        number(rule.major),
+        number(rule.minor)
+    )
+}

@@ -1,0 +1,199 @@
+//! Making a container's directories.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::layout::{self, CgroupPath, Hierarchy};
+use super::{Cgroups, LEAF, Request, file};
+use crate::error::{Context, Error, Result};
+
+/// Makes a directory in every hierarchy that lets us. After an error nothing is left behind.
+pub fn make(request: &Request) -> Result<Cgroups> {
+    let path = CgroupPath::new(request.path, request.id)?;
+    let hierarchies = layout::detect()?;
+    let v2 = hierarchies.iter().any(Hierarchy::is_v2);
+    let mut made = Cgroups {
+        directories: BTreeMap::new(),
+    };
+    for hierarchy in &hierarchies {
+        // A name= hierarchy only tells systemd whose processes these are; v2 does where it exists.
+        if v2
+            && hierarchy
+                .controllers
+                .iter()
+                .any(|name| name.starts_with("name="))
+        {
+            continue;
+        }
+        let Some(directory) = layout::place(hierarchy, &path, request.rootless) else {
+            continue;
+        };
+        match make_one(hierarchy, &directory, path.below.components().count()) {
+            Ok(true) => made
+                .directories
+                .extend(keys(hierarchy).map(|key| (key, directory.clone()))),
+            Ok(false) => {}
+            Err(error) => {
+                // The first error is the one to show.
+                let _ = made.remove();
+                return Err(error);
+            }
+        }
+    }
+    Ok(made)
+}
+
+fn keys(hierarchy: &Hierarchy) -> impl Iterator<Item = String> {
+    let v2 = hierarchy.is_v2().then(String::new);
+    hierarchy.controllers.iter().cloned().chain(v2)
+}
+
+/// False: this hierarchy is not ours to write.
+fn make_one(hierarchy: &Hierarchy, directory: &Path, depth: usize) -> Result<bool> {
+    let shown = || directory.display().to_string();
+    match create_all(directory) {
+        Ok(()) => {}
+        Err(error) if denied(error.kind()) => return Ok(false),
+        Err(error) => return Err(error).at("make cgroup", shown()),
+    }
+    if hierarchy.is_v2() {
+        enable_controllers(directory, depth, hierarchy.own.as_deref())?;
+    } else if hierarchy.controllers.iter().any(|name| name == "cpuset") {
+        inherit_cpuset(directory, depth)?;
+    }
+    // An unprivileged caller may own a directory and yet not be allowed to move a process there.
+    let procs = directory.join("cgroup.procs");
+    if rustix::fs::access(&procs, rustix::fs::Access::WRITE_OK).is_err() {
+        let _ = std::fs::remove_dir(directory);
+        return Ok(false);
+    }
+    if file::read(&procs).is_ok_and(|pids| !pids.is_empty()) {
+        return Err(
+            Error::new("make cgroup", shown(), "it exists and has processes in it")
+                .hint("stop the container of the same name, or choose another linux.cgroupsPath"),
+        );
+    }
+    Ok(true)
+}
+
+/// mkdir -p that stands a parent being removed at the same time by another container's end.
+fn create_all(directory: &Path) -> std::io::Result<()> {
+    const ATTEMPTS: usize = 20;
+    let mut result = Ok(());
+    for _ in 0..ATTEMPTS {
+        result = std::fs::create_dir_all(directory);
+        match &result {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => return result,
+        }
+    }
+    result
+}
+
+fn denied(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// A new v1 cpuset is empty and takes no process until it has processors and memory nodes.
+fn inherit_cpuset(directory: &Path, depth: usize) -> Result<()> {
+    let levels = levels(directory, depth);
+    for pair in levels.windows(2) {
+        for name in ["cpuset.cpus", "cpuset.mems"] {
+            let target = pair[1].join(name);
+            if file::read(&target)?.is_empty() {
+                file::write(&target, &file::read(&pair[0].join(name))?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Enables every controller that there is for the container's directory, from the top down. What
+/// cannot be enabled is missed, if at all, when a limit needs it.
+fn enable_controllers(directory: &Path, depth: usize, own: Option<&Path>) -> Result<()> {
+    let mut levels = levels(directory, depth);
+    levels.pop();
+    for level in levels {
+        let control = level.join("cgroup.subtree_control");
+        let enabled = file::read(&control)?;
+        let enabled: Vec<&str> = enabled.split(' ').collect();
+        let available = file::read(&level.join("cgroup.controllers"))?;
+        for name in available
+            .split(' ')
+            .filter(|name| !name.is_empty() && !enabled.contains(name))
+        {
+            if let Err(error) = file::try_write(&control, &format!("+{name}"))
+                && error.kind() == ErrorKind::ResourceBusy
+                && vacate(&level, own).is_some()
+            {
+                let _ = file::try_write(&control, &format!("+{name}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The directories above the container's that this call may have made, and the one above those,
+/// top first; the container's is the last.
+fn levels(directory: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut levels: Vec<PathBuf> = directory
+        .ancestors()
+        .take(depth + 1)
+        .map(Path::to_owned)
+        .collect();
+    levels.reverse();
+    levels
+}
+
+/// A v2 cgroup with processes in it has no controllers for children. Where that is the caller's own
+/// and nothing but the caller and its ancestors is in it, they move to a leaf below.
+fn vacate(level: &Path, own: Option<&Path>) -> Option<()> {
+    if own != Some(level) {
+        return None;
+    }
+    let procs = file::read(&level.join("cgroup.procs")).ok()?;
+    let pids: Vec<i32> = procs
+        .lines()
+        .map(|line| line.parse().ok())
+        .collect::<Option<_>>()?;
+    let family = family();
+    if pids.iter().any(|pid| !family.contains(pid)) {
+        return None;
+    }
+    let leaf = level.join(LEAF);
+    if let Err(error) = std::fs::create_dir(&leaf)
+        && error.kind() != ErrorKind::AlreadyExists
+    {
+        return None;
+    }
+    let procs = leaf.join("cgroup.procs");
+    pids.iter()
+        .try_for_each(|pid| file::try_write(&procs, &pid.to_string()))
+        .ok()
+}
+
+/// This process and its ancestors.
+fn family() -> Vec<i32> {
+    let mut pid = std::process::id().cast_signed();
+    let mut family = Vec::new();
+    while pid > 0 && !family.contains(&pid) {
+        family.push(pid);
+        pid = parent(pid).unwrap_or(0);
+    }
+    family
+}
+
+/// Field 4 of /proc/PID/stat; the name before it may hold anything, also parentheses.
+fn parent(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
