@@ -109,6 +109,10 @@ export interface Contribution {
   readonly devices?: readonly unknown[];
   /** Absolute path of the root when no mount at "/" makes it (rootfs.mode direct). */
   readonly rootPath?: string;
+  /** Namespaces besides mount that the container gets, over those of `isolation`: "network". */
+  readonly namespaces?: readonly { readonly type: string; readonly path?: string }[];
+  /** Absolute paths inside that nobody in the container sees, whatever `security.masks` says. */
+  readonly maskedPaths?: readonly string[];
   /** Default working directory when the file names none. */
   readonly workdir?: string;
   /** Kept in record.provider[name]. */
