@@ -141,7 +141,10 @@ export interface Launcher {
     environments: readonly Environment[],
     context: Context,
   ): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
-  /** Containers of this project that no record names (a record was lost): ids. */
+  /**
+   * Containers of this project that no record names (a record was lost): ids. Known by their bundle
+   * below the project's directory: another project's ids may begin with this one's.
+   */
   strays(records: readonly InstanceRecord[], context: Context): Promise<readonly string[]>;
   /**
    * Writes bundles and creates containers, held before their command; one native call for all.

@@ -37,12 +37,15 @@ export interface Flock {
   wait(descriptor: number, signal: AbortSignal): Promise<Result<boolean, Problem>>;
 }
 
-/** One exclusive lock on `path`, whose content then names the holder. */
-export async function takeLock(
-  flock: Flock,
-  path: string,
-  options: LockOptions,
-): Promise<Result<Lock, Problem>> {
+/** Takes one exclusive lock on `path`, whose content then names the holder. */
+export type Locker = (path: string, options: LockOptions) => Promise<Result<Lock, Problem>>;
+
+export const makeLocker =
+  (flock: Flock): Locker =>
+  (path, options) =>
+    takeLock(flock, path, options);
+
+async function takeLock(flock: Flock, path: string, options: LockOptions): Promise<Result<Lock, Problem>> {
   for (;;) {
     const descriptor = openLock(path);
     if (typeof descriptor !== "number") return failure(descriptor);

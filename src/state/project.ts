@@ -6,7 +6,7 @@ import type { ProjectIdentity } from "../model/project.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import { type Journal, openJournal } from "./journal.ts";
-import { type Flock, type Lock, type LockOptions, takeLock } from "./lock.ts";
+import type { Lock, Locker, LockOptions } from "./lock.ts";
 import { environmentPaths, projectPath, type StatePaths } from "./paths.ts";
 import { parseRecord, printRecord } from "./records.ts";
 
@@ -32,7 +32,7 @@ export interface Records {
 
 export interface StateTools {
   readonly files: Files;
-  readonly flock: Flock;
+  readonly locker: Locker;
   readonly paths: StatePaths;
   readonly now: () => Date;
 }
@@ -60,12 +60,15 @@ export function openProjectState(project: ProjectIdentity, tools: StateTools): P
     },
     async lock(options) {
       const identity = { version: 1, name: project.name, root: project.root };
-      const lock = await takeLock(tools.flock, join(directory, "lock"), options);
+      const lock = await tools.locker(join(directory, "lock"), options);
       if (!lock.ok) return lock;
-      const named = await attempt(`${directory} cannot be written to`, async () =>
-        files.replace(join(directory, "project.json"), `${JSON.stringify(identity)}\n`),
-      );
-      return named.ok ? lock : named;
+      const named = await attempt(`${directory} cannot be written to`, async () => {
+        files.makeDirectory(directory, 0o711);
+        files.replace(join(directory, "project.json"), `${JSON.stringify(identity)}\n`);
+      });
+      if (named.ok) return lock;
+      lock.value.release();
+      return named;
     },
     journal: openJournal(files, join(directory, "journal.jsonl"), tools.now),
   };
