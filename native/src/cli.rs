@@ -1,10 +1,135 @@
 //! argv -> command -> exit code.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use crate::commands;
+use crate::error::{Context, Error, Result};
+use crate::log::{self, Format};
+
+/// What stands before the verb.
+#[derive(Debug)]
+pub struct Globals {
+    /// Directory of the containers' states.
+    pub root: PathBuf,
+    pub debug: bool,
+}
 
 /// Runs the command that `args` (with the program's name first) names.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let _ = args;
-    ExitCode::FAILURE
+    let mut parser = lexopt::Parser::from_iter(args);
+    let (name, result) = match parse(&mut parser) {
+        Ok(Some((globals, name))) => {
+            let result = dispatch(&globals, &name, parser);
+            (name, result)
+        }
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(error) => (String::new(), Err(error)),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            log::error(&error);
+            ExitCode::from(error.exit.unwrap_or(failure_code(&name)))
+        }
+    }
+}
+
+/// A command line that is not understood, with the next step.
+pub fn usage(error: lexopt::Error) -> Error {
+    Error::new("read command line", "", error.to_string())
+        .hint("see `pavlosc --help` for the commands and their options")
+}
+
+/// The one positional argument that nearly every verb has; anything after it is an error.
+pub fn only_id(mut args: lexopt::Parser) -> Result<String> {
+    let mut id = None;
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Value(value) if id.is_none() => id = Some(value.string().map_err(usage)?),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    id.ok_or_else(missing_id)
+}
+
+/// The error of a verb that was called without a container's id.
+pub fn missing_id() -> Error {
+    Error::new("read command line", "", "the container's id is missing")
+        .hint("see `pavlosc --help` for the commands and their options")
+}
+
+fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
+    let mut root = None;
+    let mut debug = false;
+    let mut log_file = None;
+    let mut format = Format::Text;
+    while let Some(arg) = parser.next().map_err(usage)? {
+        match arg {
+            Long("root") => root = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Long("log") => log_file = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Long("log-format") => format = parser.value().map_err(usage)?.parse().map_err(usage)?,
+            Long("debug") => debug = true,
+            Long("systemd-cgroup") => {
+                return Err(
+                    Error::new("read command line", "--systemd-cgroup", "not supported")
+                        .hint("pavlosc makes cgroups itself; use the cgroupfs driver"),
+                );
+            }
+            Long("version") | Short('v') => {
+                commands::version();
+                return Ok(None);
+            }
+            Long("help") | Short('h') => {
+                commands::help();
+                return Ok(None);
+            }
+            Value(name) => {
+                log::init(log_file.as_deref(), format, debug)?;
+                let root = root.map_or_else(default_root, Ok)?;
+                let root = std::path::absolute(&root)
+                    .at("find state directory", root.display().to_string())?;
+                return Ok(Some((
+                    Globals { root, debug },
+                    name.string().map_err(usage)?,
+                )));
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    commands::help();
+    Err(Error::new("read command line", "", "no command given"))
+}
+
+fn dispatch(globals: &Globals, name: &str, args: lexopt::Parser) -> Result<u8> {
+    match commands::find(name) {
+        Some(verb) => verb(globals, args),
+        None => Err(Error::new("read command line", name, "no such command")
+            .hint("see `pavlosc --help` for the commands and their options")),
+    }
+}
+
+/// /run/pavlosc for root, $XDG_RUNTIME_DIR/pavlosc for others.
+fn default_root() -> Result<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Ok("/run/pavlosc".into());
+    }
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(dir) => Ok(PathBuf::from(dir).join("pavlosc")),
+        None => Err(
+            Error::new("find state directory", "", "XDG_RUNTIME_DIR is not set")
+                .hint("set it, or give --root DIR"),
+        ),
+    }
+}
+
+/// 125 where a command's own exit code is expected otherwise, so that the two are told apart.
+fn failure_code(verb: &str) -> u8 {
+    match verb {
+        "run" | "exec" => 125,
+        _ => 1,
+    }
 }

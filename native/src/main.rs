@@ -3,10 +3,15 @@
 
 mod cgroup;
 mod cli;
+mod commands;
 mod error;
+mod launch;
+mod log;
+mod root;
 mod seccomp;
 mod signal;
 mod spec;
+mod state;
 mod supervise;
 mod sys;
 mod terminal;

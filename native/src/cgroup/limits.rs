@@ -58,7 +58,7 @@ impl<'a> Home<'a> {
 
     fn write(self, write: &Write) -> Result<()> {
         file::write(&self.directory().join(&write.file), &write.value).map_err(|mut error| {
-            error.step = write.step;
+            error.step = write.step.into();
             error
         })
     }

@@ -3,6 +3,9 @@
 #![allow(unsafe_code)]
 
 pub mod descriptor;
+pub mod mount;
+pub mod net;
+pub mod process;
 pub mod signal;
 
 use rustix::io::Errno;
@@ -15,4 +18,18 @@ fn check(result: libc::c_int) -> rustix::io::Result<libc::c_int> {
             .map_or(Errno::INVAL, Errno::from_raw_os_error)),
         _ => Ok(result),
     }
+}
+
+/// The result of a raw system call.
+fn syscall(result: libc::c_long) -> rustix::io::Result<libc::c_long> {
+    match result {
+        -1 => Err(last_errno()),
+        _ => Ok(result),
+    }
+}
+
+fn last_errno() -> Errno {
+    std::io::Error::last_os_error()
+        .raw_os_error()
+        .map_or(Errno::INVAL, Errno::from_raw_os_error)
 }

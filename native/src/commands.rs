@@ -1,0 +1,75 @@
+//! The verbs, one file each.
+
+mod create;
+mod delete;
+mod events;
+mod exec;
+mod features;
+mod kill;
+mod list;
+mod lock;
+mod pause;
+mod ps;
+mod remove;
+mod resume;
+mod run;
+mod spec;
+mod start;
+mod state;
+mod stop;
+mod unpack;
+mod update;
+
+use crate::cli::Globals;
+use crate::error::Result;
+
+/// A verb: its arguments -> the exit code.
+pub type Verb = fn(&Globals, lexopt::Parser) -> Result<u8>;
+
+/// The verb of that name.
+pub fn find(name: &str) -> Option<Verb> {
+    VERBS
+        .iter()
+        .find(|(known, ..)| *known == name)
+        .map(|(_, verb, _)| *verb)
+}
+
+/// `--version`.
+pub fn version() {
+    println!(
+        "pavlosc version {}\nspec: {}",
+        env!("CARGO_PKG_VERSION"),
+        crate::state::OCI_VERSION
+    );
+}
+
+/// `--help`.
+pub fn help() {
+    println!("pavlosc [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...\n");
+    for (name, _, usage) in VERBS {
+        println!("  {name:<9} {usage}");
+    }
+}
+
+#[rustfmt::skip]
+const VERBS: &[(&str, Verb, &str)] = &[
+    ("create", create::run, "build a container; its command waits"),
+    ("start", start::run, "let the command run"),
+    ("run", run::run, "create and start"),
+    ("stop", stop::run, "stop supervised containers and remove them"),
+    ("state", state::run, "the state of a container as JSON"),
+    ("kill", kill::run, "send a signal"),
+    ("delete", delete::run, "remove a stopped container"),
+    ("exec", exec::run, "run one more process inside"),
+    ("list", list::run, "all containers"),
+    ("ps", ps::run, "the processes of a container"),
+    ("pause", pause::run, "freeze a container"),
+    ("resume", resume::run, "thaw it"),
+    ("update", update::run, "change limits of a running container"),
+    ("events", events::run, "figures of a running container"),
+    ("features", features::run, "what this binary supports, as JSON"),
+    ("spec", spec::run, "write an example config.json"),
+    ("unpack", unpack::run, "unpack an archive into a new directory"),
+    ("remove", remove::run, "remove trees without following links"),
+    ("lock", lock::run, "lock an open file that is passed as a descriptor"),
+];

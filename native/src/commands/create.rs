@@ -1,0 +1,8 @@
+//! `pavlosc create`.
+
+use crate::cli::Globals;
+use crate::error::{Error, Result};
+
+pub fn run(_globals: &Globals, _args: lexopt::Parser) -> Result<u8> {
+    Err(Error::new("create", "", "not built yet"))
+}

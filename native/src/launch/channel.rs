@@ -1,0 +1,142 @@
+//! The socket between a container's init and whoever builds or starts it: small JSON messages,
+//! one a packet, with at most one descriptor.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Error, Result};
+
+const STEP: &str = "talk to the container's init";
+
+/// The largest message: an error's text may hold paths.
+const MAX: usize = 64 << 10;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Message {
+    /// To init: id maps and cgroups are set, or the hooks have run; go on.
+    Go,
+    /// From init: namespaces are made, run the hooks that belong there and answer `Go`.
+    Hooks,
+    /// From init: built, waiting for the start. With the terminal's master where there is one.
+    Ready,
+    /// From init: it failed and ends.
+    Failed(Error),
+}
+
+/// One end.
+#[derive(Debug)]
+pub struct Channel(OwnedFd);
+
+impl Channel {
+    /// Two connected ends.
+    pub fn pair() -> Result<(Self, Self)> {
+        let (one, other) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .at("make socket pair", "")?;
+        Ok((Self(one), Self(other)))
+    }
+
+    /// A connected socket as a channel.
+    pub fn new(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+
+    pub fn send(&self, message: &Message, fd: Option<BorrowedFd<'_>>) -> Result<()> {
+        let text =
+            serde_json::to_vec(message).map_err(|error| Error::new(STEP, "", error.to_string()))?;
+        let fds = fd.as_slice();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(fds));
+        }
+        sendmsg(
+            &self.0,
+            &[IoSlice::new(&text)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )
+        .at(STEP, "send")
+        .map(drop)
+    }
+
+    /// The next message; None when the other end is closed.
+    pub fn receive(&self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+        let mut text = vec![0u8; MAX];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let length = loop {
+            match recvmsg(
+                &self.0,
+                &mut [IoSliceMut::new(&mut text)],
+                &mut control,
+                RecvFlags::CMSG_CLOEXEC,
+            ) {
+                Err(Errno::INTR) => {}
+                Err(Errno::CONNRESET) => return Ok(None),
+                other => break other.at(STEP, "receive")?.bytes,
+            }
+        };
+        if length == 0 {
+            return Ok(None);
+        }
+        let fd = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
+        let message = serde_json::from_slice(&text[..length])
+            .map_err(|error| Error::new(STEP, "receive", error.to_string()))?;
+        Ok(Some((message, fd)))
+    }
+
+    /// Waits for `Go`; anything else means that the other side has given up.
+    pub fn wait_for_go(&self) -> Result<()> {
+        match self.receive()? {
+            Some((Message::Go, _)) => Ok(()),
+            _ => Err(Error::new(STEP, "wait", "the creating process is gone")),
+        }
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_arrives_whole() {
+        let (one, other) = Channel::pair().unwrap();
+        let sent = Error::os("mount", "/x", Errno::PERM).hint("try").exit(126);
+        one.send(&Message::Failed(sent.clone()), None).unwrap();
+        let Some((Message::Failed(got), None)) = other.receive().unwrap() else {
+            panic!("no error")
+        };
+        assert_eq!(got.to_string(), sent.to_string());
+        assert_eq!((got.errno, got.exit), (sent.errno, sent.exit));
+    }
+
+    #[test]
+    fn a_closed_end_is_no_message() {
+        let (one, other) = Channel::pair().unwrap();
+        drop(one);
+        assert!(other.receive().unwrap().is_none());
+    }
+}

@@ -1,0 +1,117 @@
+//! `linux` of config.json.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Linux {
+    pub namespaces: Vec<Namespace>,
+    pub uid_mappings: Vec<IdMapping>,
+    pub gid_mappings: Vec<IdMapping>,
+    /// `monotonic`, `boottime` -> offset.
+    pub time_offsets: BTreeMap<String, TimeOffset>,
+    pub devices: Vec<Device>,
+    /// Absolute, or relative to the caller's own cgroup.
+    pub cgroups_path: Option<String>,
+    pub resources: Option<super::resources::Resources>,
+    pub rootfs_propagation: Option<String>,
+    pub seccomp: Option<super::seccomp::Seccomp>,
+    /// Below /proc/sys, with dots.
+    pub sysctl: BTreeMap<String, String>,
+    pub masked_paths: Vec<PathBuf>,
+    pub readonly_paths: Vec<PathBuf>,
+    pub mount_label: Option<String>,
+    pub personality: Option<Personality>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Namespace {
+    #[serde(rename = "type")]
+    pub kind: NamespaceKind,
+    /// Joined; absent: a new one.
+    pub path: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamespaceKind {
+    User,
+    Pid,
+    Network,
+    Mount,
+    Ipc,
+    Uts,
+    Cgroup,
+    Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct IdMapping {
+    #[serde(rename = "containerID")]
+    pub container: u32,
+    #[serde(rename = "hostID")]
+    pub host: u32,
+    #[serde(rename = "size")]
+    pub count: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub struct TimeOffset {
+    pub secs: i64,
+    pub nanosecs: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    #[serde(rename = "type")]
+    pub kind: DeviceKind,
+    pub path: PathBuf,
+    #[serde(default)]
+    pub major: u32,
+    #[serde(default)]
+    pub minor: u32,
+    /// Default 0666.
+    pub file_mode: Option<u32>,
+    #[serde(default)]
+    pub uid: u32,
+    #[serde(default)]
+    pub gid: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum DeviceKind {
+    #[serde(rename = "c", alias = "u")]
+    Character,
+    #[serde(rename = "b")]
+    Block,
+    #[serde(rename = "p")]
+    Fifo,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Personality {
+    /// `LINUX` or `LINUX32`.
+    pub domain: String,
+    #[serde(default)]
+    pub flags: Vec<String>,
+}
+
+impl Linux {
+    /// The namespace of that kind, when the configuration has one.
+    pub fn namespace(&self, kind: NamespaceKind) -> Option<&Namespace> {
+        self.namespaces
+            .iter()
+            .find(|namespace| namespace.kind == kind)
+    }
+
+    /// A new namespace of that kind is made (not joined, not shared with the host).
+    pub fn is_new(&self, kind: NamespaceKind) -> bool {
+        self.namespace(kind)
+            .is_some_and(|namespace| namespace.path.is_none())
+    }
+}

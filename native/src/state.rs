@@ -1,0 +1,230 @@
+//! What is known of a container between two calls: `<root>/<id>/state.json`, and the truth about
+//! its processes, which is the kernel's.
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Error, Result};
+use crate::spec;
+
+/// The version of the runtime specification that this binary follows.
+pub const OCI_VERSION: &str = "1.3.0";
+
+const FILE: &str = "state.json";
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    pub oci_version: String,
+    pub id: String,
+    pub pid: i32,
+    pub start_time: u64,
+    pub bundle: PathBuf,
+    /// RFC 3339.
+    pub created: String,
+    /// Host uid of whoever created it.
+    pub owner: u32,
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// v1 controller -> absolute directory; "" is the v2 directory.
+    #[serde(default)]
+    pub cgroup: BTreeMap<String, PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Process>,
+    pub started: bool,
+}
+
+/// A process for certain: pids are used again, pid and start time together are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Process {
+    pub pid: i32,
+    /// Field 22 of /proc/PID/stat, clock ticks since boot.
+    pub start_time: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Creating,
+    Created,
+    Running,
+    Paused,
+    Stopped,
+}
+
+impl State {
+    /// Reads the state of container `id`.
+    pub fn load(root: &Path, id: &str) -> Result<Self> {
+        let path = directory(root, id)?.join(FILE);
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(
+                    Error::new("find container", id, "there is no container of this name")
+                        .hint("`pavlosc list` shows those that there are"),
+                );
+            }
+            other => other.at("read state", path.display().to_string())?,
+        };
+        spec::parse_json(&text, "read state")
+    }
+
+    /// Writes it: a new file under a temporary name, then renamed.
+    pub fn save(&self, root: &Path) -> Result<()> {
+        let directory = directory(root, &self.id)?;
+        let (temporary, path) = (directory.join(".state.json"), directory.join(FILE));
+        let subject = path.display().to_string();
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Error::new("write state", subject.clone(), error.to_string()))?;
+        std::fs::write(&temporary, text).at("write state", subject.clone())?;
+        std::fs::rename(&temporary, &path).at("write state", subject)
+    }
+
+    /// The container's init.
+    pub fn init(&self) -> Process {
+        Process {
+            pid: self.pid,
+            start_time: self.start_time,
+        }
+    }
+
+    /// Computed from the kernel.
+    pub fn status(&self) -> Status {
+        match (self.init().is_alive(), self.started) {
+            (false, _) => Status::Stopped,
+            (true, false) => Status::Created,
+            (true, true) => Status::Running,
+        }
+    }
+}
+
+impl Process {
+    /// The process that has this pid now; None when there is none.
+    pub fn of(pid: i32) -> Option<Self> {
+        Some(Self {
+            pid,
+            start_time: stat(pid)?.1,
+        })
+    }
+
+    /// It exists and is no zombie.
+    pub fn is_alive(self) -> bool {
+        matches!(stat(self.pid), Some((state, start)) if start == self.start_time && !matches!(state, b'Z' | b'X'))
+    }
+
+    /// A pidfd that is certainly of this process; None when it is gone.
+    pub fn open(self) -> Option<std::os::fd::OwnedFd> {
+        let pidfd = rustix::process::pidfd_open(
+            Pid::from_raw(self.pid)?,
+            rustix::process::PidfdFlags::empty(),
+        )
+        .ok()?;
+        self.is_alive().then_some(pidfd)
+    }
+}
+
+/// Makes the directory of a new container; one that exists is an error.
+pub fn make_directory(root: &Path, id: &str) -> Result<PathBuf> {
+    let path = directory(root, id)?;
+    let subject = path.display().to_string();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(root)
+        .at("make state directory", root.display().to_string())?;
+    match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::new(
+            "make state directory",
+            id,
+            "a container of this name exists",
+        )
+        .hint(format!("`pavlosc delete --force {id}` removes it"))),
+        other => other.at("make state directory", subject).map(|()| path),
+    }
+}
+
+/// Removes the state of a container; nothing there is fine.
+pub fn remove_directory(root: &Path, id: &str) -> Result<()> {
+    let path = directory(root, id)?;
+    match std::fs::remove_dir_all(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.at("remove state", path.display().to_string()),
+    }
+}
+
+/// Ids of all containers below `root`, sorted.
+pub fn ids(root: &Path) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.at("list containers", root.display().to_string())?,
+    };
+    let mut ids: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|id| check_id(id).is_ok())
+        .collect();
+    ids.sort();
+    Ok(ids)
+}
+
+/// The directory of container `id`; the id is checked, so that it cannot lead elsewhere.
+pub fn directory(root: &Path, id: &str) -> Result<PathBuf> {
+    check_id(id)?;
+    Ok(root.join(id))
+}
+
+fn check_id(id: &str) -> Result<()> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
+    if !id.is_empty() && id.len() <= 1024 && id != "." && id != ".." && id.chars().all(good) {
+        return Ok(());
+    }
+    Err(Error::new(
+        "check container id",
+        id,
+        "an id has letters, digits, `_`, `+`, `-` and `.` only",
+    ))
+}
+
+/// State letter and start time of a process.
+fn stat(pid: i32) -> Option<(u8, u64)> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The command's name is in parentheses and may hold anything, parentheses too.
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    let mut fields = std::str::from_utf8(text.get(end + 2..)?).ok()?.split(' ');
+    let state = *fields.next()?.as_bytes().first()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_the_state_directory() {
+        for id in ["", ".", "..", "a/b", "../x", "a b", "ä"] {
+            assert!(directory(Path::new("/run/x"), id).is_err(), "{id}");
+        }
+        assert_eq!(
+            directory(Path::new("/run/x"), "a.b-c_1+2").unwrap(),
+            Path::new("/run/x/a.b-c_1+2")
+        );
+    }
+
+    #[test]
+    fn a_process_is_known_by_pid_and_start_time() {
+        let own = Process::of(std::process::id().cast_signed()).unwrap();
+        assert!(own.is_alive());
+        assert!(
+            !Process {
+                start_time: own.start_time + 1,
+                ..own
+            }
+            .is_alive()
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! The loopback interface of a new network namespace.
+
+use crate::sys::check;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// Brings `lo` up in the network namespace of `socket` (any datagram socket).
+pub fn loopback_up(socket: impl AsFd) -> rustix::io::Result<()> {
+    // SAFETY: all-zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads the name and the flags of an ifreq.
+    check(unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::SIOCSIFFLAGS as _,
+            &raw mut request,
+        )
+    })
+    .map(drop)
+}
