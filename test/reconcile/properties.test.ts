@@ -68,18 +68,21 @@ describe("reconciling any environments", () => {
         environments,
         environments,
         fc.nat(60),
-        async (first, second, third, moment) => {
-          const world = withSecret();
-          await apply(world, first);
-          await applyUntilKilled(world, second, moment);
-          await apply(world, third);
-          const straight = withSecret();
-          await apply(straight, third);
-          expect(visible(world)).toEqual(visible(straight));
-          expect((await look(world, third)).plan.changes).toEqual([]);
+        async (first, second, other, moment) => {
+          // Going on, going back and going elsewhere.
+          for (const third of [second, first, other]) {
+            const world = withSecret();
+            await apply(world, first);
+            await applyUntilKilled(world, second, moment);
+            await apply(world, third);
+            const straight = withSecret();
+            await apply(straight, third);
+            expect(visible(world)).toEqual(visible(straight));
+            expect((await look(world, third)).plan.changes).toEqual([]);
+          }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 300 },
     ));
 
   it("converges after a kill at each single moment of an apply that does everything", async () => {
@@ -94,17 +97,19 @@ describe("reconciling any environments", () => {
       environment("db", { command: ["db", "-v"], hooks }),
       environment("new", { hooks, rootfs: { kind: "path", path: "/srv/root", mode: "overlay" } }),
     ];
-    const straight = new World();
-    await apply(straight, after);
     let moment = 0;
     for (let ended = false; !ended; moment += 1) {
-      const world = new World();
-      await apply(world, before);
-      ended = await applyUntilKilled(world, after, moment);
-      await apply(world, after);
-      expect(visible(world), `killed after ${moment} effects: ${world.log.slice(-40).join(", ")}`).toEqual(
-        visible(straight),
-      );
+      for (const target of [after, before]) {
+        const world = new World();
+        await apply(world, before);
+        ended = await applyUntilKilled(world, after, moment);
+        await apply(world, target);
+        const straight = new World();
+        await apply(straight, target);
+        expect(visible(world), `killed after ${moment} effects: ${world.log.join(", ")}`).toEqual(
+          visible(straight),
+        );
+      }
     }
     expect(moment).toBeGreaterThan(50);
   });
