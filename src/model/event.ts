@@ -44,4 +44,6 @@ export interface Failure {
   readonly problem: Problem;
   /** What remains and how the next apply repairs it; null: the environment is as it was. */
   readonly left: string | null;
+  /** The old configuration runs again: trying once more would only interrupt it. */
+  readonly restored?: true;
 }

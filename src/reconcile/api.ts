@@ -2,6 +2,7 @@ import type { Event, Failure } from "../model/event.ts";
 import type { Actual } from "../model/instance.ts";
 import type { Change, Plan } from "../model/plan.ts";
 import type { Desired, ProjectIdentity } from "../model/project.ts";
+import type { Result } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { Launcher, Provider } from "../providers/provider.ts";
 import type { ProjectState } from "../state/project.ts";
@@ -20,8 +21,18 @@ export interface Machinery {
 
 /** What a command wants; each kind becomes a plan. */
 export type Goal =
-  /** The files' state, for all environments or only those named (names that nobody knows: see unknownNames). */
-  | { readonly kind: "apply"; readonly desired: Desired; readonly names: readonly string[] | null }
+  | {
+      readonly kind: "apply";
+      readonly desired: Desired;
+      /** Only these; null: all. One that nobody knows is a problem. */
+      readonly names: readonly string[] | null;
+      /**
+       * Which environments that do not run are started: all of them (default), or, while watching, only
+       * those that were killed; what the user stopped or what failed by itself then rests until its file
+       * changes.
+       */
+      readonly revive?: "all" | "killed";
+    }
   /** As last applied, without the files; null: all of the project. */
   | { readonly kind: "start" | "stop" | "restart" | "destroy"; readonly names: readonly string[] | null };
 
@@ -50,7 +61,21 @@ export interface Prospect {
   readonly problems: readonly Problem[];
 }
 
-/** reconcile.ts `foresee`. */
-export type Foresee = (machinery: Machinery, goal: Goal) => Promise<Prospect>;
-/** reconcile.ts `reconcile`: plans, asks, locks, looks again, checks and carries out. */
-export type Reconcile = (machinery: Machinery, goal: Goal, confirm: Confirm) => Promise<Outcome>;
+/** What `watch` gets from config/ each time it loads. */
+export interface Loaded {
+  readonly result: Result<Desired, readonly Problem[]>;
+  /** Every file that was read or missed, absolute; also when the result is a failure. */
+  readonly files: readonly string[];
+  /** Directories in which a new file would count, absolute; they may not exist yet. */
+  readonly directories: readonly string[];
+}
+
+/** What `watch` tells its user, besides the events of each apply. */
+export type News =
+  /** The files or this machine; everything keeps running. Not repeated while it stays the same. */
+  | { readonly kind: "problems"; readonly problems: readonly Problem[] }
+  /** What was broken is mended. */
+  | { readonly kind: "mended" }
+  | { readonly kind: "applied"; readonly outcome: Outcome }
+  /** It came to its end by itself and rests until its file changes. */
+  | { readonly kind: "ended"; readonly environment: string; readonly reason: string };

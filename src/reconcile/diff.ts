@@ -13,6 +13,8 @@ export interface DiffInput {
   readonly actual: Actual;
   /** Only these; null: all. */
   readonly names: readonly string[] | null;
+  /** See Goal. */
+  readonly revive: "all" | "killed";
   /** Of the secrets' current values, by environment and secret. */
   readonly secretHashes: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -82,6 +84,7 @@ function changeOf(input: DiffInput, wanted: Environment, instance: Instance): Ch
   const fields = [...fieldChanges(input.desired, wanted, instance), ...newSecrets(input, wanted, instance)];
   if (pending?.action === "live") fields.push(...unfinished(input.desired, wanted, fields, pending.fields));
   const state = stateOf(instance);
+  if (input.revive === "killed" && rests(instance, fields)) return null;
   if (fields.length === 0 && state.least === null) return null;
   const needed = strongest(
     fields.map((field) => field.impact),
@@ -98,6 +101,14 @@ function changeOf(input: DiffInput, wanted: Environment, instance: Instance): Ch
     ...(reason === null ? {} : { reason }),
     dataLost: null,
   };
+}
+
+/** What its user stopped, or what failed by itself and would fail again: left alone while watching. */
+function rests(instance: Instance, fields: readonly FieldChange[]): boolean {
+  const liveness = livenessOf(instance);
+  if (liveness.kind !== "down") return false;
+  if (liveness.why === "stopped") return true;
+  return liveness.why === "exited" && fields.length === 0 && instance.record.pending === null;
 }
 
 interface State {

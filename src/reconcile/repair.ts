@@ -44,7 +44,7 @@ export async function repair(run: Runner, failed: Failed): Promise<Failure> {
     case "record":
     case "live":
     case "restart":
-      return { problem, left: await goBack(run, failed) };
+      return { problem, ...(await goBack(run, failed)) };
   }
 }
 
@@ -65,12 +65,14 @@ async function clear(run: Runner, session: Session): Promise<string | null> {
 }
 
 /** The environment's root is intact: what ran before can run again. */
-async function goBack(run: Runner, { job, session }: Failed): Promise<string> {
+async function goBack(run: Runner, { job, session }: Failed): Promise<Omit<Failure, "problem">> {
   const { instance, wanted } = job;
-  const stopped = "its container is stopped, its files are intact; the next `pavlos apply` starts it";
+  const stopped = { left: "its container is stopped, its files are intact; the next `pavlos apply` starts it" };
   if (instance === undefined || same(instance.record.spec, wanted) || livenessOf(instance).kind !== "up")
     return stopped;
   session.created = null;
   const stuck = await run(restoration(instance.record), session);
-  return stuck === null ? "it runs again as it was before; its files are intact" : stopped;
+  return stuck === null
+    ? { left: "it runs again as it was before; its files are intact", restored: true }
+    : stopped;
 }
