@@ -183,3 +183,19 @@ export interface Created {
   readonly pid: number;
   readonly secretHashes: Readonly<Record<string, string>>;
 }
+
+/** For `pavlos run`: a container in the foreground, without a supervisor and without a record. */
+export interface Foreground {
+  /**
+   * Writes the bundle (config.json, with `terminal` as asked; no supervise.json) into `directory`,
+   * which is empty. The caller runs `pavlosc run --bundle` over it, and removes everything afterwards.
+   */
+  bundle(request: ForegroundRequest, context: Context): Promise<Result<void, Problem>>;
+}
+
+export interface ForegroundRequest extends CreateRequest {
+  readonly containerId: string;
+  /** Absolute path of the bundle's directory. */
+  readonly directory: string;
+  readonly terminal: boolean;
+}
