@@ -1,0 +1,52 @@
+import type { Problem } from "../model/source.ts";
+import { nameOfFile } from "./discover.ts";
+import { notAMap } from "./documents.ts";
+import { problemAt } from "./problem.ts";
+import type { MapNode, Span } from "./tree.ts";
+import type { Parsed } from "./yaml.ts";
+
+/** One environment as its file has it, before extends and variables. */
+export interface Draft {
+  readonly tree: MapNode;
+  /** Where the file gives no name; null: it must give one. */
+  readonly defaultName: string | null;
+  /** The environment as such. */
+  readonly span: Span;
+  /** False: left out by -f. */
+  readonly selected: boolean;
+}
+
+/** The environments of a YAML file, one a document. */
+export function draftsOfYaml(
+  path: string,
+  parsed: Parsed,
+): { readonly drafts: readonly Draft[]; readonly problems: readonly Problem[] } {
+  const drafts: Draft[] = [];
+  const problems = [...parsed.problems];
+  const documents = parsed.documents.filter((tree) => tree !== null);
+  const defaultName = documents.length === 1 ? nameOfFile(path) : null;
+  for (const tree of documents) {
+    if (tree.kind === "map") drafts.push({ tree, defaultName, span: firstOf(tree), selected: true });
+    else problems.push(notAMap(tree));
+  }
+  if (documents.length === 0 && problems.length === 0) problems.push(emptyFile(path, parsed));
+  return { drafts, problems };
+}
+
+function firstOf(tree: MapNode): Span {
+  for (const entry of tree.entries.values()) return entry.key;
+  return tree.span;
+}
+
+/** An empty file would be an environment of defaults only by accident. */
+function emptyFile(path: string, parsed: Parsed): Problem {
+  return problemAt(
+    { source: parsed.source ?? { file: path, text: "" }, start: 0, end: 1 },
+    {
+      code: "empty-file",
+      message: "the file is empty",
+      expected: "an environment, at least `rootfs: host`",
+      hint: "remove the file if the environment is to go",
+    },
+  );
+}

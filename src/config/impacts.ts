@@ -1,0 +1,21 @@
+import type * as z from "zod";
+import { type Impact, type ImpactTable, impacts } from "../model/impact.ts";
+import { environmentSchema } from "./schema.ts";
+
+/** What a change costs, by path, from the schema's metadata. */
+export const impactTable: ImpactTable = Object.freeze(Object.fromEntries(fieldsOf(environmentSchema, "")));
+
+function* fieldsOf(schema: z.ZodObject, prefix: string): Generator<readonly [string, Impact]> {
+  for (const [name, type] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
+    const path = prefix + name;
+    const impact = impacts.find((known) => known === type.meta()?.impact);
+    if (impact) yield [path, impact];
+    const inner = unwrapped(type);
+    if (inner.def.type === "object") yield* fieldsOf(inner as z.ZodObject, `${path}.`);
+  }
+}
+
+/** The type below `optional`. */
+export function unwrapped(type: z.ZodType): z.ZodType {
+  return type.def.type === "optional" ? ((type as z.ZodOptional).unwrap() as z.ZodType) : type;
+}

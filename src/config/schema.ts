@@ -1,0 +1,104 @@
+import * as z from "zod";
+import { mounts } from "./schema/mounts.ts";
+import { hooks, isolation, secrets, security, stop, user } from "./schema/process.ts";
+import { resources } from "./schema/resources.ts";
+import { rootfs } from "./schema/rootfs.ts";
+import { command, field, flag, labels, oneOrMore, path, variables } from "./schema/values.ts";
+
+export const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const expectedName = "lower-case letters, digits and -, at most 63, the first no -";
+const hostname = "letters, digits, - and ., at most 64";
+
+/**
+ * The file format: the one owner of names, types, descriptions and impacts. From it come the
+ * editors' schema, the types of `defineConfig`, the reference in docs/ and what a change costs.
+ */
+export const environmentSchema = z.strictObject(
+  {
+    name: field(
+      z.string({ error: expectedName }).regex(namePattern, { error: expectedName }),
+      "recreate",
+      "Name of the environment, unique in the project: lower-case letters, digits and -. Default: the file's name.",
+    ),
+    extends: field(
+      oneOrMore("a file, or a list of files"),
+      null,
+      "File or files that this one builds upon, relative to this file; maps are merged, lists replaced, an empty value removes.",
+    ),
+    profiles: field(
+      z.array(z.string().min(1), { error: "a list of names" }),
+      "record",
+      "The environment takes part only with --profile and one of these names. Default: always.",
+    ),
+    labels: field(labels, "record", "Free texts by name, for other tools. Default: none."),
+    rootfs: field(
+      rootfs,
+      "recreate",
+      "What its files are: host (the machine's own, protected by a layer), a directory or an archive. Default host.",
+    ),
+    readonly: field(
+      flag,
+      "restart",
+      "The root cannot be written; there is no writable layer. Default false.",
+    ),
+    persist: field(
+      flag,
+      "record",
+      "Whether what is written in the root survives restarts; false: fresh at each start. Default true.",
+    ),
+    command: field(
+      command,
+      "restart",
+      "Main process: a list, or a text for /bin/sh -c. Default: an idle init to enter with shell and exec.",
+    ),
+    workdir: field(
+      path("an absolute path inside"),
+      "restart",
+      "Working directory inside. Default: the project on the host's root, else the home or /.",
+    ),
+    user: field(
+      user,
+      "restart",
+      "me (the caller's id, name and home), root, uid[:gid] or name[:group]. Default: me for ordinary users, else root.",
+    ),
+    env: field(variables, "restart", "Environment variables; they win over envFile. Default: none."),
+    envFile: field(
+      oneOrMore("a file, or a list of files"),
+      "restart",
+      "Files of NAME=value lines, relative to this file; later ones win.",
+    ),
+    secrets: field(
+      secrets,
+      "restart",
+      "Variables given at start and never stored: {NAME: {env: CALLERS_NAME}} or {NAME: {file: path}}. Default: none.",
+    ),
+    hostname: field(
+      z
+        .string({ error: hostname })
+        .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, { error: hostname }),
+      "restart",
+      "Host name inside. Default: the environment's name.",
+    ),
+    init: field(flag, "restart", "A small init is process 1; it passes on signals and reaps. Default true."),
+    tty: field(flag, "restart", "The command gets a terminal. Default false."),
+    stop: field(stop, "live", "How the command is stopped."),
+    isolation: field(isolation, "restart", "What it has of its own instead of the machine's."),
+    mounts: field(
+      mounts,
+      "restart",
+      'Paths, volumes and memory inside: "source:target[:ro]" or maps. Default: none.',
+    ),
+    network: field(
+      z.enum(["host", "none"], { error: "host or none" }),
+      "restart",
+      "host (the machine's network) or none (a loopback of its own). Default host.",
+    ),
+    resources: field(resources, "live", "Limits of processors, memory, processes and disks."),
+    security: field(security, "restart", "Privileges and filters."),
+    hooks: field(hooks, "record", "Commands run inside at certain moments."),
+  },
+  { error: "a map of fields such as rootfs: host" },
+);
+
+/** An environment as it is written, checked, not yet resolved. */
+export type EnvironmentInput = z.input<typeof environmentSchema>;

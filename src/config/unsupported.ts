@@ -1,0 +1,47 @@
+/** Fields that the format knows and this version does not, with what to do meanwhile. */
+const later: Readonly<Record<string, string>> = {
+  gpus: "remove it; GPUs are not attached by this version",
+  devices: "remove it; bind a device's path with mounts instead",
+  image: "use rootfs: a directory or an archive (an image can be exported to one)",
+  bootstrap: "make an archive with mmdebstrap and name it in rootfs",
+  from: "name the directory or archive itself in rootfs",
+  steps: "run the steps in hooks.created instead",
+  platform: "remove it; images are not supported by this version",
+  pull: "remove it; images are not supported by this version",
+  restart: "remove it; `pavlos watch` starts again what died",
+  health: "remove it; environments are not probed by this version",
+  dependsOn: "remove it; all environments start together",
+  watch: "remove it; a bind mount shows the project's files at once",
+  target: "remove it; environments run on this machine",
+  networks: "network is `host` or `none` in this version",
+  ports: "with `network: host` every port is the machine's own",
+  ip: "with `network: host` the machine's addresses are used",
+  aliases: "network is `host` or `none` in this version",
+  dns: "the machine's /etc/resolv.conf is used",
+  hosts: "the machine's /etc/hosts is used",
+};
+
+const places: Readonly<Record<string, readonly string[]>> = {
+  "": [
+    "gpus",
+    "devices",
+    "image",
+    "bootstrap",
+    "steps",
+    "restart",
+    "health",
+    "dependsOn",
+    "watch",
+    "target",
+    "networks",
+    "ports",
+    "dns",
+    "hosts",
+  ],
+  rootfs: ["image", "bootstrap", "from", "steps", "platform", "pull"],
+};
+
+/** What to do instead of an unknown key of a later version; undefined: no version knows it. */
+export function whyUnsupported(path: readonly PropertyKey[], key: string): string | undefined {
+  return places[path.join(".")]?.includes(key) ? later[key] : undefined;
+}
