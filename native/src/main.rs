@@ -7,6 +7,7 @@ mod commands;
 mod error;
 mod launch;
 mod log;
+mod remove;
 mod root;
 mod seccomp;
 mod signal;
@@ -16,7 +17,9 @@ mod supervise;
 mod sys;
 mod terminal;
 mod time;
+mod unpack;
 mod user;
+mod userns;
 
 fn main() -> std::process::ExitCode {
     cli::main(std::env::args_os().collect())

@@ -1,8 +1,150 @@
 //! `pavlosc remove`.
 
-use crate::cli::Globals;
-use crate::error::{Error, Result};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-pub fn run(_globals: &Globals, _args: lexopt::Parser) -> Result<u8> {
-    Err(Error::new("remove", "", "not built yet"))
+use lexopt::prelude::*;
+use rustix::fs::{AtFlags, Mode, OFlags, open, unlinkat};
+use rustix::io::Errno;
+
+use crate::cli::{Globals, usage};
+use crate::error::{Error, Result};
+use crate::log;
+use crate::remove::{Problem, remove};
+use crate::unpack::show;
+use crate::userns::{self, Maps};
+
+pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
+    let (maps, paths) = parse(args)?;
+    let mut code = 0;
+    let mut targets = Vec::new();
+    for path in &paths {
+        match target(path) {
+            Ok(target) => targets.extend(target),
+            Err(error) => code = failed(&error),
+        }
+    }
+    code |= match maps {
+        None => empty(&targets, Last::Report),
+        // The directory around a target may belong to ids that are not mapped: then the last step
+        // is for the caller.
+        Some(maps) => userns::run(&maps, || empty(&targets, Last::Leave))? | finish(&targets),
+    };
+    Ok(code)
+}
+
+/// Something to remove: the directory around it, open, and its name there.
+struct Target {
+    parent: OwnedFd,
+    name: Vec<u8>,
+    path: PathBuf,
+}
+
+/// What to do when the target itself may not be removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Report,
+    Leave,
+}
+
+fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>)> {
+    let mut maps = Maps::default();
+    let mut paths = Vec::new();
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Long("uid-map") => maps.uids.push(
+                args.value()
+                    .and_then(|value| value.parse())
+                    .map_err(usage)?,
+            ),
+            Long("gid-map") => maps.gids.push(
+                args.value()
+                    .and_then(|value| value.parse())
+                    .map_err(usage)?,
+            ),
+            Value(path) => paths.push(path.into()),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok((maps.checked()?, paths))
+}
+
+/// None: there is nothing at `path`.
+fn target(path: &Path) -> Result<Option<Target>> {
+    let subject = path.display().to_string();
+    let Some(name) = path.file_name() else {
+        return Err(Error::new("remove", subject, "it does not end in a name")
+            .hint("give the directory's own path"));
+    };
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    match open(
+        parent,
+        OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
+        Ok(parent) => Ok(Some(Target {
+            parent,
+            name: name.as_bytes().to_vec(),
+            path: path.to_owned(),
+        })),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::os("remove", subject, errno)),
+    }
+}
+
+fn empty(targets: &[Target], last: Last) -> u8 {
+    let mut code = 0;
+    for target in targets {
+        for problem in remove(target.parent.as_fd(), &target.name) {
+            let own =
+                problem.path == target.name && matches!(problem.errno, Errno::PERM | Errno::ACCESS);
+            if !own || last == Last::Report {
+                code = failed(&explained(target, &problem));
+            }
+        }
+    }
+    code
+}
+
+/// Removes the targets themselves, which are empty now. What is still inside was reported.
+fn finish(targets: &[Target]) -> u8 {
+    let mut code = 0;
+    for target in targets {
+        let name = target.name.as_slice();
+        let removed = match unlinkat(&target.parent, name, AtFlags::empty()) {
+            Err(Errno::ISDIR) => unlinkat(&target.parent, name, AtFlags::REMOVEDIR),
+            removed => removed,
+        };
+        if let Err(errno) = removed
+            && !matches!(errno, Errno::NOENT | Errno::NOTEMPTY | Errno::BUSY)
+        {
+            code = failed(&Error::os(
+                "remove",
+                target.path.display().to_string(),
+                errno,
+            ));
+        }
+    }
+    code
+}
+
+fn explained(target: &Target, problem: &Problem) -> Error {
+    let around = target.path.parent().unwrap_or(Path::new(""));
+    let path = around.join(std::ffi::OsStr::from_bytes(&problem.path));
+    let error = Error::os("remove", show(path.as_os_str().as_bytes()), problem.errno);
+    match problem.errno {
+        Errno::XDEV | Errno::BUSY => error.hint("something is mounted there: unmount it first"),
+        Errno::PERM | Errno::ACCESS => error
+            .hint("it belongs to somebody else: give the --uid-map and --gid-map it was made with"),
+        _ => error,
+    }
+}
+
+fn failed(error: &Error) -> u8 {
+    log::error(error);
+    1
 }

@@ -6,6 +6,7 @@ pub mod descriptor;
 pub mod mount;
 pub mod net;
 pub mod process;
+pub mod fork;
 pub mod signal;
 
 use rustix::io::Errno;

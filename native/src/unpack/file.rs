@@ -1,0 +1,99 @@
+//! The content of a file: whole, with the archive's holes, and with holes of its own for zeros.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::ftruncate;
+use rustix::io::{Errno, pwrite};
+
+use crate::error::{Error, Result};
+use crate::unpack::entry::{Entries, Entry};
+use crate::unpack::sparse::Sparse;
+
+/// Zeros become a hole in aligned pieces of this many bytes.
+const HOLE: usize = 64 * 1024;
+
+/// Writes the data of `entry` from `entries`.
+pub fn write(
+    fd: &OwnedFd,
+    entry: &Entry,
+    entries: &mut Entries,
+    (stored, sparse): (u64, Option<&Sparse>),
+) -> Result<()> {
+    let whole = [(0, stored)];
+    let (segments, size) = sparse.map_or((&whole[..], stored), |sparse| {
+        (sparse.segments.as_slice(), sparse.size)
+    });
+    let mut end = 0;
+    for (offset, length) in segments {
+        end = end.max(segment(fd, entry, entries, (*offset, *length))?);
+    }
+    match end < size {
+        true => ftruncate(fd, size).map_err(|errno| failed(entry, errno)),
+        false => Ok(()),
+    }
+}
+
+/// Gives the end of what was really written.
+fn segment(
+    fd: &OwnedFd,
+    entry: &Entry,
+    entries: &mut Entries,
+    (mut offset, mut length): (u64, u64),
+) -> Result<u64> {
+    let mut written = 0;
+    while length > 0 {
+        let piece = entries.data()?;
+        let room = usize::try_from(length).unwrap_or(usize::MAX);
+        let piece = piece.get(..room).unwrap_or(piece);
+        let count = match zeros(piece, offset) {
+            0 => {
+                let part = piece.get(..until_zeros(piece, offset)).unwrap_or(piece);
+                let count = pwrite(fd, part, offset).map_err(|errno| failed(entry, errno))?;
+                written = offset + count as u64;
+                count
+            }
+            zeros => zeros,
+        };
+        entries.consume(count)?;
+        offset += count as u64;
+        length -= count as u64;
+    }
+    Ok(written)
+}
+
+/// How many bytes of aligned zeros `piece`, which belongs at `offset`, starts with.
+fn zeros(piece: &[u8], offset: u64) -> usize {
+    if !offset.is_multiple_of(HOLE as u64) {
+        return 0;
+    }
+    piece
+        .chunks_exact(HOLE)
+        .take_while(|part| is_zero(part))
+        .count()
+        * HOLE
+}
+
+/// How many bytes to write until the next aligned zeros.
+fn until_zeros(piece: &[u8], offset: u64) -> usize {
+    let mut at = HOLE - (offset % HOLE as u64) as usize;
+    while let Some(part) = piece.get(at..at + HOLE) {
+        if is_zero(part) {
+            return at;
+        }
+        at += HOLE;
+    }
+    piece.len()
+}
+
+fn is_zero(part: &[u8]) -> bool {
+    part.first() == Some(&0) && part.iter().all(|byte| *byte == 0)
+}
+
+fn failed(entry: &Entry, errno: Errno) -> Error {
+    let error = Error::os("write file", entry.subject(), errno);
+    match errno {
+        Errno::NOSPC | Errno::DQUOT => error.hint("make room on this file system"),
+        Errno::FBIG => error.hint("the file is larger than this file system allows"),
+        _ => error,
+    }
+}

@@ -1,0 +1,1 @@
+//! Damaged archives: no panic, and nothing outside of the destination changes.

@@ -1,0 +1,333 @@
+//! Places entries below the root: each by the descriptor of its directory and a single name that
+//! no link is followed for. A later entry replaces an earlier one and never writes through it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, futimens, linkat, makedev,
+    mknodat, openat, statat, symlinkat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+use serde::Serialize;
+
+use crate::error::{Context, Error, Result};
+use crate::remove;
+use crate::unpack::dirs::{Attributes, Dir, Dirs, magic_path, timestamps};
+use crate::unpack::entry::{Entries, Entry, Kind};
+use crate::unpack::file;
+use crate::unpack::name::{Name, show};
+use crate::unpack::owner::{Given, Owner};
+use crate::unpack::xattr;
+
+/// Most skipped things that are named; bounds memory and output.
+const MAX_SKIPPED: usize = 10_000;
+
+/// Something that could not be made here and that the tree was left without.
+#[derive(Debug, Clone, Serialize)]
+pub struct Skipped {
+    pub path: String,
+    pub reason: String,
+}
+
+pub struct Tree {
+    dirs: Dirs,
+    owner: Owner,
+    pub skipped: Vec<Skipped>,
+}
+
+/// Where an entry goes: its directory and its name there.
+struct Place<'a> {
+    dir: &'a Dir,
+    name: &'a [u8],
+}
+
+impl Tree {
+    pub fn new(root: OwnedFd, owner: Owner) -> Result<Self> {
+        Ok(Self {
+            dirs: Dirs::new(root)?,
+            owner,
+            skipped: Vec::new(),
+        })
+    }
+
+    /// Places `entry`; a file's data come from `entries`.
+    pub fn place(&mut self, entry: &Entry, entries: &mut Entries) -> Result<()> {
+        let given = self.owner.of(entry.uid, entry.gid).map_err(|problem| {
+            entry
+                .error(problem)
+                .hint("map more ids (/etc/subuid and /etc/subgid), or give --squash")
+        })?;
+        if let Kind::Directory = entry.kind {
+            return self.directory(entry, &given);
+        }
+        let Some((parent, name)) = entry.name.split() else {
+            return Err(entry.error("the root of the tree can only be a directory"));
+        };
+        let dir = self
+            .dirs
+            .reach(parent)
+            .map_err(|error| of_entry(entry, error))?;
+        let place = Place { dir: &dir, name };
+        match &entry.kind {
+            Kind::Directory => Ok(()),
+            Kind::File { .. } => self.file(entry, &given, &place, entries),
+            Kind::Symlink(target) => {
+                self.put(
+                    entry,
+                    || symlinkat(target.as_slice(), &dir.fd, name),
+                    &place,
+                )
+                .at("make link", entry.subject())?;
+                self.attributes(entry, &given, &place)
+            }
+            Kind::Hardlink(target) => self.hardlink(entry, &place, target),
+            Kind::Fifo => self.node(entry, &given, &place, (FileType::Fifo, 0)),
+            Kind::Device {
+                block: true,
+                major,
+                minor,
+            } => self.node(
+                entry,
+                &given,
+                &place,
+                (FileType::BlockDevice, makedev(*major, *minor)),
+            ),
+            Kind::Device {
+                block: false,
+                major,
+                minor,
+            } => self.node(
+                entry,
+                &given,
+                &place,
+                (FileType::CharacterDevice, makedev(*major, *minor)),
+            ),
+        }
+    }
+
+    /// Sets the modes and times of directories; gives what was skipped.
+    pub fn finish(self) -> Result<Vec<Skipped>> {
+        self.dirs.close()?;
+        Ok(self.skipped)
+    }
+
+    fn directory(&mut self, entry: &Entry, given: &Given) -> Result<()> {
+        let dir = self
+            .dirs
+            .make(entry.name.bytes())
+            .map_err(|error| of_entry(entry, error))?;
+        if let Some((uid, gid)) = given.change {
+            fchown(&dir.fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                .at("set owner", entry.subject())?;
+        }
+        self.xattrs(entry, &xattr::Target::Open(&dir.fd))?;
+        dir.finally(Attributes {
+            mode: entry.mode & given.mode,
+            mtime: Some(entry.mtime),
+        });
+        Ok(())
+    }
+
+    /// The file is its owner's alone until everything is set.
+    fn file(
+        &mut self,
+        entry: &Entry,
+        given: &Given,
+        place: &Place,
+        entries: &mut Entries,
+    ) -> Result<()> {
+        let Kind::File { stored, sparse } = &entry.kind else {
+            return Ok(());
+        };
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let create = || openat(&place.dir.fd, place.name, flags, Mode::from_raw_mode(0o600));
+        let fd = self
+            .put(entry, create, place)
+            .at("make file", entry.subject())?;
+        file::write(&fd, entry, entries, (*stored, sparse.as_ref()))?;
+        // The owner first: a change of it takes setuid bits and capabilities away.
+        if let Some((uid, gid)) = given.change {
+            fchown(&fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                .at("set owner", entry.subject())?;
+        }
+        self.xattrs(entry, &xattr::Target::Open(&fd))?;
+        fchmod(&fd, Mode::from_raw_mode(entry.mode & given.mode))
+            .at("set mode", entry.subject())?;
+        futimens(&fd, &timestamps(entry.mtime)).at("set time", entry.subject())
+    }
+
+    fn hardlink(&mut self, entry: &Entry, place: &Place, target: &Name) -> Result<()> {
+        let Some((parent, name)) = target.split() else {
+            return Err(entry.error("it is a hard link to the root of the tree"));
+        };
+        let shown = show(target.bytes());
+        if self.skipped.iter().any(|skipped| skipped.path == shown) {
+            self.skip(
+                entry,
+                format!("it is a hard link to {shown}, which was skipped"),
+            );
+            return Ok(());
+        }
+        let missing = || {
+            entry.error(format!(
+                "it is a hard link to {shown}, which is not in the archive before it"
+            ))
+        };
+        let dir = self.dirs.find(parent).map_err(|_| missing())?;
+        let same = |at: &Place| {
+            statat(&at.dir.fd, at.name, AtFlags::SYMLINK_NOFOLLOW)
+                .map(|stat| (stat.st_dev, stat.st_ino))
+        };
+        if same(&Place { dir: &dir, name }).is_ok_and(|target| same(place) == Ok(target)) {
+            return Ok(());
+        }
+        // Without AT_SYMLINK_FOLLOW a link to a symbolic link is one to the link itself.
+        let link = || linkat(&dir.fd, name, &place.dir.fd, place.name, AtFlags::empty());
+        match self.put(entry, link, place) {
+            Err(Errno::NOENT) => Err(missing()),
+            Err(Errno::PERM) => {
+                Err(entry.error(format!("it is a hard link to {shown}, which allows none")))
+            }
+            linked => linked.at("make hard link", entry.subject()),
+        }
+    }
+
+    /// Devices can be made by the machine's root only; the tree is complete without them, because
+    /// every container gets its own /dev. 0/0 is overlayfs's mark of a removed file and free to make.
+    fn node(
+        &mut self,
+        entry: &Entry,
+        given: &Given,
+        place: &Place,
+        (kind, device): (FileType, u64),
+    ) -> Result<()> {
+        let make = || {
+            mknodat(
+                &place.dir.fd,
+                place.name,
+                kind,
+                Mode::from_raw_mode(0o600),
+                device,
+            )
+        };
+        match self.put(entry, make, place) {
+            Err(Errno::PERM) if kind != FileType::Fifo => {
+                self.skip(entry, "devices can be made by root only");
+                return Ok(());
+            }
+            made => made.at("make node", entry.subject())?,
+        }
+        self.attributes(entry, given, place)
+    }
+
+    /// Owner, attributes, mode and time of what has no descriptor.
+    fn attributes(&mut self, entry: &Entry, given: &Given, place: &Place) -> Result<()> {
+        let Place {
+            dir: Dir { fd, .. },
+            name,
+        } = place;
+        if let Some((uid, gid)) = given.change {
+            chownat(
+                fd,
+                *name,
+                Some(Uid::from_raw(uid)),
+                Some(Gid::from_raw(gid)),
+                AtFlags::SYMLINK_NOFOLLOW,
+            )
+            .at("set owner", entry.subject())?;
+        }
+        self.xattrs(entry, &xattr::Target::At(fd, name))?;
+        if !matches!(entry.kind, Kind::Symlink(_)) {
+            let handle = openat(
+                fd,
+                *name,
+                OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::empty(),
+            );
+            handle
+                .and_then(|handle| {
+                    rustix::fs::chmod(
+                        magic_path(&handle),
+                        Mode::from_raw_mode(entry.mode & given.mode),
+                    )
+                })
+                .at("set mode", entry.subject())?;
+        }
+        utimensat(
+            fd,
+            *name,
+            &timestamps(entry.mtime),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .at("set time", entry.subject())
+    }
+
+    fn xattrs(&mut self, entry: &Entry, target: &xattr::Target) -> Result<()> {
+        for (name, value) in &entry.xattrs {
+            match xattr::set(target, name, value) {
+                Ok(()) => {}
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) => {
+                    self.skip(
+                        entry,
+                        format!("its attribute {} cannot be set here", show(name)),
+                    );
+                }
+                Err(errno) => {
+                    return Err(Error::os(
+                        "set attribute",
+                        format!("{}: {}", entry.subject(), show(name)),
+                        errno,
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `make`; what is in its way is removed first.
+    fn put<T>(
+        &mut self,
+        entry: &Entry,
+        make: impl Fn() -> rustix::io::Result<T>,
+        place: &Place,
+    ) -> rustix::io::Result<T> {
+        match make() {
+            Err(Errno::EXIST) => {
+                match unlinkat(&place.dir.fd, place.name, AtFlags::empty()) {
+                    Err(Errno::ISDIR) => {
+                        self.dirs.forget(entry.name.bytes());
+                        let left = remove::remove(place.dir.fd.as_fd(), place.name);
+                        left.first().map_or(Ok(()), |problem| Err(problem.errno))?;
+                    }
+                    removed => removed?,
+                }
+                make()
+            }
+            made => made,
+        }
+    }
+
+    fn skip(&mut self, entry: &Entry, reason: impl Into<String>) {
+        match self.skipped.len() {
+            0..MAX_SKIPPED => self.skipped.push(Skipped {
+                path: show(entry.name.bytes()),
+                reason: reason.into(),
+            }),
+            MAX_SKIPPED => self.skipped.push(Skipped {
+                path: String::new(),
+                reason: "and more".into(),
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// An error on the way to an entry, with the entry itself.
+fn of_entry(entry: &Entry, error: Error) -> Error {
+    let subject = match error.subject.is_empty() {
+        true => entry.subject(),
+        false => format!("{} (for {})", error.subject, entry.subject()),
+    };
+    Error { subject, ..error }
+}
