@@ -32,6 +32,8 @@ export type Goal =
        * changes.
        */
       readonly revive?: "all" | "killed";
+      /** Left alone this time: while watching, what was put back after a failure, until its file changes. */
+      readonly except?: readonly string[];
     }
   /** As last applied, without the files; null: all of the project. */
   | { readonly kind: "start" | "stop" | "restart" | "destroy"; readonly names: readonly string[] | null };

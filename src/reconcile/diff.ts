@@ -15,6 +15,7 @@ export interface DiffInput {
   readonly names: readonly string[] | null;
   /** See Goal. */
   readonly revive: "all" | "killed";
+  readonly except: readonly string[];
   /** Of the secrets' current values, by environment and secret. */
   readonly secretHashes: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -29,7 +30,8 @@ export interface Diff {
 /** What must happen so that the machine is as the files say. Pure. */
 export function diff(input: DiffInput): Diff {
   const { desired, actual } = input;
-  const asked = (name: string): boolean => input.names === null || input.names.includes(name);
+  const asked = (name: string): boolean =>
+    (input.names === null || input.names.includes(name)) && !input.except.includes(name);
   const instances = new Map(actual.instances.map((instance) => [instance.name, instance]));
   const leftovers = new Map(actual.leftovers.map((leftover) => [leftover.name, leftover]));
   const known = new Set([

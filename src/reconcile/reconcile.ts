@@ -76,13 +76,13 @@ async function changesFor(
   { goal, actual }: { readonly goal: Goal; readonly actual: Actual },
 ): Promise<{ readonly changes: readonly Change[]; readonly problems: readonly Problem[] }> {
   if (goal.kind !== "apply") return { changes: errandChanges(goal.kind, actual, goal.names), problems: [] };
-  const { desired, names, revive = "all" } = goal;
+  const { desired, names, revive = "all", except = [] } = goal;
   const withSecrets = desired.environments.filter(
     (environment) => Object.keys(environment.secrets).length > 0,
   );
   const secretHashes =
     withSecrets.length > 0 ? await machinery.launcher.secretHashes(withSecrets, context) : new Map();
-  return diff({ desired, actual, names, revive, secretHashes });
+  return diff({ desired, actual, names, revive, except, secretHashes });
 }
 
 /** Counts what would be lost only where something would be: it may be a long walk over files. */

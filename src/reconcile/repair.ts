@@ -67,7 +67,9 @@ async function clear(run: Runner, session: Session): Promise<string | null> {
 /** The environment's root is intact: what ran before can run again. */
 async function goBack(run: Runner, { job, session }: Failed): Promise<Omit<Failure, "problem">> {
   const { instance, wanted } = job;
-  const stopped = { left: "its container is stopped, its files are intact; the next `pavlos apply` starts it" };
+  const stopped = {
+    left: "its container is stopped, its files are intact; the next `pavlos apply` starts it",
+  };
   if (instance === undefined || same(instance.record.spec, wanted) || livenessOf(instance).kind !== "up")
     return stopped;
   session.created = null;

@@ -39,6 +39,8 @@ export class World {
   readonly secrets = new Map<string, string>();
   /** Steps that fail: "create web", "start web", "change web", "prepare web", "hook web". */
   readonly broken = new Set<string>();
+  /** As `broken`, the next time only. */
+  readonly brokenOnce = new Set<string>();
   readonly log: string[] = [];
   /** Sizes of the launcher's calls. */
   readonly batches: { readonly verb: string; readonly size: number }[] = [];
@@ -106,7 +108,8 @@ export class World {
 
   #step(verb: string, name: string): Result<void, Problem> {
     this.effect(`${verb} ${name}`);
-    if (!this.broken.has(`${verb} ${name}`)) return success(undefined);
+    const what = `${verb} ${name}`;
+    if (!this.brokenOnce.delete(what) && !this.broken.has(what)) return success(undefined);
     return failure({ code: `${verb}-failed`, message: `${verb} of ${name} failed`, place: null });
   }
 
