@@ -8,4 +8,4 @@
 //! launch::start(&globals.root, id)?;             // Gate::Socket: the same, from any process
 //! ```
 
-mod channel;
+pub mod channel;

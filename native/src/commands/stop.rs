@@ -1,8 +1,39 @@
-//! `pavlosc stop`.
+//! `pavlosc stop`: ends containers, all at once, and removes them.
 
-use crate::cli::Globals;
+use lexopt::prelude::*;
+use serde::Serialize;
+
+use crate::cli::{Globals, missing_id, usage};
 use crate::error::{Error, Result};
+use crate::supervise::stop;
 
-pub fn run(_globals: &Globals, _args: lexopt::Parser) -> Result<u8> {
-    Err(Error::new("stop", "", "not built yet"))
+/// Prints one JSON line for each container; exit code 1 when one could not be stopped.
+pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
+    let mut ids = Vec::new();
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Value(value) => ids.push(value.string().map_err(usage)?),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    if ids.is_empty() {
+        return Err(missing_id());
+    }
+    let mut failed = false;
+    stop::all(&globals.root, ids, |id, result| {
+        failed |= result.is_err();
+        let line = Line {
+            id,
+            error: result.err(),
+        };
+        println!("{}", serde_json::to_string(&line).unwrap_or_default());
+    })?;
+    Ok(u8::from(failed))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Error>,
 }

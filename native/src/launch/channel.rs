@@ -28,6 +28,8 @@ pub enum Message {
     Hooks,
     /// From init: built, waiting for the start. With the terminal's master where there is one.
     Ready,
+    /// From exec's joining process: the pid of its child, with its pidfd.
+    Made(i32),
     /// From init: it failed and ends.
     Failed(Error),
 }

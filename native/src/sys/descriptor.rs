@@ -2,6 +2,8 @@
 
 use std::os::fd::{FromRawFd, OwnedFd};
 
+use rustix::fs::{Mode, OFlags};
+
 use crate::error::{Context, Result};
 use crate::sys::check;
 
@@ -13,4 +15,28 @@ pub fn duplicate(number: i32) -> Result<OwnedFd> {
         .at("use descriptor", number.to_string())?;
     // SAFETY: the kernel has just made this descriptor and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Closes every descriptor that came from whoever started this program: those that are not
+/// close-on-exec, which all of our own are. 0, 1 and 2 become /dev/null.
+pub fn close_inherited() -> Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .at("open", "/dev/null")?;
+    rustix::stdio::dup2_stdin(&null).at("close standard input", "")?;
+    rustix::stdio::dup2_stdout(&null).at("close standard output", "")?;
+    rustix::stdio::dup2_stderr(&null).at("close standard error", "")?;
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .at("list descriptors", "/proc/self/fd")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    for number in open.into_iter().filter(|number| *number > 2) {
+        // SAFETY: F_GETFD reads a flag; a number that is closed by now gives -1.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        if flags >= 0 && flags & libc::FD_CLOEXEC == 0 {
+            // SAFETY: nothing of this program owns a descriptor that is not close-on-exec.
+            unsafe { libc::close(number) };
+        }
+    }
+    Ok(())
 }

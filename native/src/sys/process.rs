@@ -39,7 +39,12 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> rustix::io::Result<
     let mut args = CloneArgs {
         flags: flags | libc::CLONE_PIDFD as u64,
         pidfd: (&raw mut pidfd) as u64,
-        exit_signal: libc::SIGCHLD as u64,
+        // A sibling's parent hears of its end as of its own children's.
+        exit_signal: if flags & libc::CLONE_PARENT as u64 == 0 {
+            libc::SIGCHLD as u64
+        } else {
+            0
+        },
         ..CloneArgs::default()
     };
     if let Some(cgroup) = cgroup {
@@ -284,4 +289,13 @@ pub fn set_scheduler(mut attributes: SchedulingAttributes) -> rustix::io::Result
     attributes.size = size_of::<SchedulingAttributes>() as u32;
     // SAFETY: the struct is the kernel's first version of it and its size says so.
     syscall(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw mut attributes, 0) }).map(drop)
+}
+
+/// Gives freed memory back to the kernel: for a process that stays after its work is done.
+pub fn release_memory() {
+    // SAFETY: malloc_trim takes a number and keeps what is in use.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }

@@ -1,0 +1,109 @@
+//! The command as its caller sees it: it arrives, begins, is relayed, ends.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::process::{WaitId, WaitIdOptions};
+
+use crate::error::{Context, Error, Result};
+use crate::launch::channel::{Channel, Message};
+use crate::sys::process::Child;
+use crate::sys::signal::Signals;
+use crate::terminal::foreground::{self, Foreground};
+
+/// The process inside, a child of this one.
+pub struct Command {
+    /// Its pid outside.
+    pid: i32,
+    pidfd: OwnedFd,
+    /// The relayed end of its terminal.
+    master: Option<OwnedFd>,
+}
+
+impl Command {
+    /// Waits until the joining process has made it and it is ready to become the command.
+    pub fn arrive(channel: &Channel, joining: &Child) -> Result<Self> {
+        let made = channel.receive();
+        let _ = reap(joining.pidfd.as_fd());
+        let (pid, pidfd) = match made? {
+            Some((Message::Made(pid), Some(pidfd))) => (pid, pidfd),
+            Some((Message::Failed(error), _)) => return Err(error),
+            _ => {
+                return Err(Error::new(
+                    "join container",
+                    "",
+                    "the joining process ended without a word",
+                ));
+            }
+        };
+        let mut command = Self {
+            pid,
+            pidfd,
+            master: None,
+        };
+        match channel.receive()? {
+            Some((Message::Ready, master)) => {
+                command.master = master;
+                Ok(command)
+            }
+            other => Err(command.failed(other)),
+        }
+    }
+
+    /// Lets it become the command and waits until it has.
+    pub fn begin(&mut self, channel: &Channel, pid_file: Option<&Path>) -> Result<()> {
+        if let Some(path) = pid_file {
+            std::fs::write(path, self.pid.to_string())
+                .at("write pid file", path.display().to_string())?;
+        }
+        channel.send(&Message::Go, None)?;
+        match channel.receive()? {
+            // The other end closes when the program is executed.
+            None => Ok(()),
+            other => Err(self.failed(other)),
+        }
+    }
+
+    /// Carries its input, output and signals until it ends; its exit code.
+    pub fn relay(self, pipes: Option<Foreground>, signals: &Signals) -> Result<u8> {
+        let foreground = match (self.master, pipes) {
+            (Some(master), _) => foreground::terminal(master)?,
+            (None, Some(pipes)) => pipes,
+            (None, None) => return reap(self.pidfd.as_fd()),
+        };
+        foreground.relay(self.pidfd.as_fd(), signals)?;
+        reap(self.pidfd.as_fd())
+    }
+
+    fn failed(&self, message: Option<(Message, Option<OwnedFd>)>) -> Error {
+        let code = reap(self.pidfd.as_fd());
+        match message {
+            Some((Message::Failed(error), _)) => error,
+            _ => {
+                let reason = format!("it ended early, with exit code {}", code.unwrap_or(255));
+                Error::new("set up process", "", reason)
+                    .hint("a seccomp profile may forbid what is needed to execute a program")
+            }
+        }
+    }
+}
+
+/// Waits for a child's end; its exit code by the shell's rule.
+fn reap(pidfd: BorrowedFd<'_>) -> Result<u8> {
+    let status = loop {
+        match rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other.at("wait for process", "")?,
+        }
+    };
+    let code =
+        status.and_then(
+            |status| match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => Some(code),
+                (None, signal) => signal.map(|signal| 128 + signal),
+            },
+        );
+    Ok(code
+        .and_then(|code| u8::try_from(code & 0xff).ok())
+        .unwrap_or(255))
+}

@@ -1,0 +1,120 @@
+//! What the command is to be: config.json's process, changed as the command line says.
+
+use std::os::fd::OwnedFd;
+
+use crate::error::{Context, Error, Result};
+use crate::exec::Request;
+use crate::seccomp::{self, Filter};
+use crate::spec;
+use crate::spec::process::{ConsoleSize, Process};
+use crate::state::State;
+use crate::terminal::{foreground, pty};
+
+/// Looked up inside: overrides process.user.
+const USER: &str = "io.pavlos.user";
+
+/// Everything that the process inside needs to know.
+pub struct Plan {
+    pub process: Process,
+    /// A user to look up inside, in place of `process.user`.
+    pub user: Option<String>,
+    /// Where the terminal's master goes instead of to the caller.
+    pub console: Option<OwnedFd>,
+    pub preserve_fds: u32,
+    pub filter: Option<Filter>,
+}
+
+/// Reads the bundle and puts the request on top.
+pub fn make(state: &State, request: &Request) -> Result<Plan> {
+    let config = spec::load(&state.bundle)?;
+    let mut user = request.user.clone();
+    let mut process = match &request.process {
+        Some(path) => {
+            let subject = path.display().to_string();
+            spec::parse_json(
+                &std::fs::read(path).at("read process", subject)?,
+                "read process",
+            )?
+        }
+        None => {
+            user = user.or_else(|| state.annotations.get(USER).cloned());
+            Process {
+                args: request.args.clone(),
+                ..config.process.clone().unwrap_or_default()
+            }
+        }
+    };
+    // With a whole process of the caller's its own word counts.
+    process.terminal = request.tty || (request.process.is_some() && process.terminal);
+    if let Some(cwd) = &request.cwd {
+        process.cwd.clone_from(cwd);
+    }
+    if request.user.is_some() {
+        // It is the home of somebody else.
+        process
+            .env
+            .retain(|variable| !variable.starts_with("HOME="));
+    }
+    if process.terminal {
+        add_missing(
+            &mut process.env,
+            "TERM",
+            std::env::var("TERM").ok().as_deref().unwrap_or("xterm"),
+        );
+        process.console_size = console_size().or(process.console_size);
+    }
+    for variable in &request.env {
+        set(&mut process.env, variable);
+    }
+    let console = request
+        .console_socket
+        .as_deref()
+        .map(pty::connect)
+        .transpose()?;
+    if process.terminal && request.detach && console.is_none() {
+        return Err(Error::new(
+            "exec",
+            state.id.as_str(),
+            "nobody would hold the terminal of a detached command",
+        )
+        .hint("leave out --tty, or give --console-socket"));
+    }
+    let filter = config
+        .linux
+        .seccomp
+        .as_ref()
+        .map(seccomp::compile)
+        .transpose()?;
+    Ok(Plan {
+        process,
+        user,
+        console,
+        preserve_fds: request.preserve_fds,
+        filter,
+    })
+}
+
+fn console_size() -> Option<ConsoleSize> {
+    foreground::window().map(|size| ConsoleSize {
+        height: size.ws_row,
+        width: size.ws_col,
+    })
+}
+
+fn add_missing(env: &mut Vec<String>, name: &str, value: &str) {
+    if !env.iter().any(|variable| named(variable, name)) {
+        env.push(format!("{name}={value}"));
+    }
+}
+
+fn set(env: &mut Vec<String>, variable: &str) {
+    let name = variable.split('=').next().unwrap_or(variable);
+    env.retain(|known| !named(known, name));
+    env.push(variable.to_owned());
+}
+
+fn named(variable: &str, name: &str) -> bool {
+    variable
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.starts_with('='))
+}

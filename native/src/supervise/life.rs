@@ -1,0 +1,1 @@
+//! From a fresh process to the supervisor of a container that runs.
