@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { byVariable, command, duration, field, flag, path, text } from "./values.ts";
+import { byVariable, command, duration, field, flag, path } from "./values.ts";
 
 const secret = z.union(
   [
@@ -100,4 +100,4 @@ export const hooks = z.strictObject(
   { error: "a map with created, started or stopping" },
 );
 
-export const user = text;
+export const user = z.union([z.string(), z.number()], { error: "me, root, uid, uid:gid or a name" });
