@@ -57,7 +57,7 @@ async function takeLock(flock: Flock, path: string, options: LockOptions): Promi
     // Who held it before may have removed the directory: then this is a lock on nothing.
     if (isStill(path, descriptor)) {
       signHolder(descriptor, options.command);
-      return success({ release: () => releaseDescriptor(descriptor) });
+      return success(lockOf(descriptor));
     }
     closeSync(descriptor);
   }
@@ -117,9 +117,17 @@ function signHolder(descriptor: number, command: string): void {
   writeSync(descriptor, `${JSON.stringify(holder)}\n`);
 }
 
-function releaseDescriptor(descriptor: number): void {
-  ftruncateSync(descriptor, 0);
-  closeSync(descriptor);
+function lockOf(descriptor: number): Lock {
+  let held = true;
+  return {
+    release() {
+      // Closing twice would close what has the number by then.
+      if (!held) return;
+      held = false;
+      ftruncateSync(descriptor, 0);
+      closeSync(descriptor);
+    },
+  };
 }
 
 /** The file is empty for a moment after the lock was taken: then nobody is named. */
