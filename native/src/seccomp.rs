@@ -1,28 +1,31 @@
 //! `linux.seccomp` to a BPF program, and its installation.
 
+mod arguments;
+mod assembler;
+mod policy;
 mod table;
+mod tree;
 
 use std::os::fd::OwnedFd;
 
-use crate::error::Result;
-use crate::spec::seccomp::Seccomp;
+use crate::error::{Context, Result};
+use crate::spec::seccomp::{Action, Arch, Flag, Seccomp};
+use crate::sys;
 
 /// A compiled filter, ready to install.
 #[derive(Debug, Clone)]
 pub struct Filter {
     program: Vec<libc::sock_filter>,
     flags: libc::c_ulong,
-    notify: bool,
 }
 
-/// Compiles. Errors name the field; unknown system calls are passed over.
+/// Compiles for this machine. Errors name the field; unknown system calls are passed over. Where
+/// the default action forbids, calls newer than the newest that is listed give ENOSYS, so that
+/// programs fall back to older ones.
 pub fn compile(seccomp: &Seccomp) -> Result<Filter> {
-    let _ = (seccomp, table::TABLE);
-    Err(crate::error::Error::new(
-        "compile linux.seccomp",
-        "",
-        "not written yet",
-    ))
+    const NATIVE: Arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
+    let policy = policy::resolve(seccomp, NATIVE)?;
+    Ok(Filter { program: tree::program(&policy), flags: flags(seccomp) })
 }
 
 impl Filter {
@@ -30,11 +33,28 @@ impl Filter {
     /// CAP_SYS_ADMIN. Allocates nothing unless it fails. `Some`: the descriptor on which the
     /// calls with action NOTIFY are heard.
     pub fn install(&self) -> Result<Option<OwnedFd>> {
-        let _ = (&self.program, self.flags, self.notify);
-        Err(crate::error::Error::new(
-            "install the seccomp filter",
-            "",
-            "not written yet",
-        ))
+        sys::seccomp::install(&self.program, self.flags)
+            .at("install the seccomp filter", "linux.seccomp")
+            .map_err(|error| error.hint("it needs process.noNewPrivileges or CAP_SYS_ADMIN, and a kernel with CONFIG_SECCOMP_FILTER"))
     }
 }
+
+/// SPEC_ALLOW unless the profile says otherwise: a filter should not switch off speculation.
+fn flags(seccomp: &Seccomp) -> libc::c_ulong {
+    let asked = seccomp.flags.as_deref().unwrap_or(&[Flag::SpecAllow]);
+    let notify = seccomp.syscalls.iter().any(|rule| rule.action == Action::Notify);
+    let bit = |flag: &Flag| match flag {
+        // There is one thread, and the kernel does not take it together with a listener.
+        Flag::Tsync => 0,
+        Flag::Log => libc::SECCOMP_FILTER_FLAG_LOG,
+        Flag::SpecAllow => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+        // Without a listener the kernel refuses it.
+        Flag::WaitKillableRecv if !notify => 0,
+        Flag::WaitKillableRecv => libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+    };
+    let listener = if notify { libc::SECCOMP_FILTER_FLAG_NEW_LISTENER } else { 0 };
+    asked.iter().map(bit).fold(listener, |all, flag| all | flag)
+}
+
+#[cfg(test)]
+mod tests;
