@@ -23,9 +23,16 @@ pub struct Filter {
 /// the default action forbids, calls newer than the newest that is listed give ENOSYS, so that
 /// programs fall back to older ones.
 pub fn compile(seccomp: &Seccomp) -> Result<Filter> {
-    const NATIVE: Arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
+    const NATIVE: Arch = if cfg!(target_arch = "aarch64") {
+        Arch::Aarch64
+    } else {
+        Arch::X86_64
+    };
     let policy = policy::resolve(seccomp, NATIVE)?;
-    Ok(Filter { program: tree::program(&policy), flags: flags(seccomp) })
+    Ok(Filter {
+        program: tree::program(&policy),
+        flags: flags(seccomp),
+    })
 }
 
 impl Filter {
@@ -42,7 +49,10 @@ impl Filter {
 /// SPEC_ALLOW unless the profile says otherwise: a filter should not switch off speculation.
 fn flags(seccomp: &Seccomp) -> libc::c_ulong {
     let asked = seccomp.flags.as_deref().unwrap_or(&[Flag::SpecAllow]);
-    let notify = seccomp.syscalls.iter().any(|rule| rule.action == Action::Notify);
+    let notify = seccomp
+        .syscalls
+        .iter()
+        .any(|rule| rule.action == Action::Notify);
     let bit = |flag: &Flag| match flag {
         // There is one thread, and the kernel does not take it together with a listener.
         Flag::Tsync => 0,
@@ -52,7 +62,11 @@ fn flags(seccomp: &Seccomp) -> libc::c_ulong {
         Flag::WaitKillableRecv if !notify => 0,
         Flag::WaitKillableRecv => libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
     };
-    let listener = if notify { libc::SECCOMP_FILTER_FLAG_NEW_LISTENER } else { 0 };
+    let listener = if notify {
+        libc::SECCOMP_FILTER_FLAG_NEW_LISTENER
+    } else {
+        0
+    };
     asked.iter().map(bit).fold(listener, |all, flag| all | flag)
 }
 

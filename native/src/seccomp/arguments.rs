@@ -10,12 +10,19 @@ use crate::spec::seccomp::{Condition, Operator};
 const ARGUMENTS: u32 = 16;
 
 /// The first alternative that holds decides, else `default`. `wide`: arguments have 64 bits.
-pub fn test(assembler: &mut Assembler, alternatives: &[Alternative], (wide, default): (bool, u32)) -> Label {
+pub fn test(
+    assembler: &mut Assembler,
+    alternatives: &[Alternative],
+    (wide, default): (bool, u32),
+) -> Label {
     let mut otherwise = assembler.finish_with(default);
     for alternative in alternatives.iter().rev() {
         let mut holds = assembler.finish_with(alternative.verdict);
         for condition in alternative.conditions.iter().rev() {
-            let ways = Ways { yes: holds, no: otherwise };
+            let ways = Ways {
+                yes: holds,
+                no: otherwise,
+            };
             holds = compare(assembler, condition, (wide, ways));
         }
         otherwise = holds;
@@ -24,13 +31,21 @@ pub fn test(assembler: &mut Assembler, alternatives: &[Alternative], (wide, defa
 }
 
 fn compare(assembler: &mut Assembler, condition: &Condition, (wide, ways): (bool, Ways)) -> Label {
-    let swapped = Ways { yes: ways.no, no: ways.yes };
-    let argument = Argument { index: condition.index, wide };
+    let swapped = Ways {
+        yes: ways.no,
+        no: ways.yes,
+    };
+    let argument = Argument {
+        index: condition.index,
+        wide,
+    };
     let value = condition.value;
     match condition.op {
         Operator::Equal => argument.equal(assembler, (u64::MAX, value), ways),
         Operator::NotEqual => argument.equal(assembler, (u64::MAX, value), swapped),
-        Operator::MaskedEqual => argument.equal(assembler, (value, condition.value_two & value), ways),
+        Operator::MaskedEqual => {
+            argument.equal(assembler, (value, condition.value_two & value), ways)
+        }
         Operator::Greater => argument.order(assembler, (BPF_JGT, value), ways),
         Operator::LessOrEqual => argument.order(assembler, (BPF_JGT, value), swapped),
         Operator::GreaterOrEqual => argument.order(assembler, (BPF_JGE, value), ways),
@@ -71,14 +86,32 @@ impl Argument {
         if !self.wide {
             return low_entry;
         }
-        let equal = assembler.branch(BPF_JEQ, high, Ways { yes: low_entry, no: ways.no });
-        let entry = assembler.branch(BPF_JGT, high, Ways { yes: ways.yes, no: equal });
+        let equal = assembler.branch(
+            BPF_JEQ,
+            high,
+            Ways {
+                yes: low_entry,
+                no: ways.no,
+            },
+        );
+        let entry = assembler.branch(
+            BPF_JGT,
+            high,
+            Ways {
+                yes: ways.yes,
+                no: equal,
+            },
+        );
         self.load(assembler, 4, entry)
     }
 
     /// Little-endian: the low half comes first.
     fn load(self, assembler: &mut Assembler, offset: u32, next: Label) -> Label {
-        assembler.then(BPF_LD | BPF_W | BPF_ABS, ARGUMENTS + 8 * self.index + offset, next)
+        assembler.then(
+            BPF_LD | BPF_W | BPF_ABS,
+            ARGUMENTS + 8 * self.index + offset,
+            next,
+        )
     }
 }
 

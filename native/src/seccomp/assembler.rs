@@ -32,7 +32,11 @@ impl Assembler {
 
     /// Ends with a verdict. An instruction that does so is shared as far as jumps reach.
     pub fn finish_with(&mut self, verdict: u32) -> Label {
-        let known = self.returns.iter().rev().find(|(known, _)| *known == verdict);
+        let known = self
+            .returns
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == verdict);
         if let Some((_, label)) = known
             && self.reversed.len() - label.0 < REACH / 2
         {
@@ -54,7 +58,8 @@ impl Assembler {
     /// A conditional jump: `code` is BPF_JEQ, BPF_JGT or BPF_JGE.
     pub fn branch(&mut self, code: u32, k: u32, ways: Ways) -> Label {
         let (yes, no) = (self.near(ways.yes), self.near(ways.no));
-        let [jt, jf] = [yes, no].map(|way| u8::try_from(self.reversed.len() - 1 - way.0).unwrap_or(u8::MAX));
+        let [jt, jf] =
+            [yes, no].map(|way| u8::try_from(self.reversed.len() - 1 - way.0).unwrap_or(u8::MAX));
         let label = self.push(BPF_JMP | code | BPF_K, k);
         if let Some(instruction) = self.reversed.last_mut() {
             (instruction.jt, instruction.jf) = (jt, jf);
@@ -65,7 +70,11 @@ impl Assembler {
     /// The label itself, or a stepping stone to it. Leaves room for the other way's stone.
     fn near(&mut self, label: Label) -> Label {
         let distance = self.reversed.len() - 1 - label.0;
-        if distance < REACH { label } else { self.go(label) }
+        if distance < REACH {
+            label
+        } else {
+            self.go(label)
+        }
     }
 
     /// Goes to `label` from anywhere: a jump, or a copy of what only ends.
@@ -75,12 +84,20 @@ impl Assembler {
             return self.push(BPF_RET | BPF_K, target.k);
         }
         let distance = self.reversed.len() - 1 - label.0;
-        self.push(BPF_JMP | BPF_JA, u32::try_from(distance).unwrap_or(u32::MAX))
+        self.push(
+            BPF_JMP | BPF_JA,
+            u32::try_from(distance).unwrap_or(u32::MAX),
+        )
     }
 
     fn push(&mut self, code: u32, k: u32) -> Label {
         #[expect(clippy::cast_possible_truncation, reason = "BPF codes have 16 bits")]
-        self.reversed.push(sock_filter { code: code as u16, jt: 0, jf: 0, k });
+        self.reversed.push(sock_filter {
+            code: code as u16,
+            jt: 0,
+            jf: 0,
+            k,
+        });
         Label(self.reversed.len() - 1)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::table::TABLE;
+use super::table::{TABLE, line};
 use crate::error::{Error, Result};
 use crate::spec::seccomp::{Action, Arch, Condition, Rule, Seccomp};
 
@@ -53,18 +53,29 @@ pub struct Alternative {
 pub fn resolve(seccomp: &Seccomp, native: Arch) -> Result<Policy> {
     check(seccomp)?;
     let default = verdict(seccomp.default_action, seccomp.default_errno_ret);
-    let mut policy = Policy { machines: Vec::new(), tests: Vec::new(), default };
+    let mut policy = Policy {
+        machines: Vec::new(),
+        tests: Vec::new(),
+        default,
+    };
     let calls = named_calls(seccomp, default, &mut policy.tests);
     // As libseccomp's stub in other runtimes: only where the default forbids.
-    let forbids = !matches!(seccomp.default_action, Action::Allow | Action::Log | Action::Trace);
-    let newer = if forbids { libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned() } else { default };
+    let forbids = !matches!(
+        seccomp.default_action,
+        Action::Allow | Action::Log | Action::Trace
+    );
+    let newer = if forbids {
+        libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned()
+    } else {
+        default
+    };
     let listed = |arch| arch == native || seccomp.architectures.contains(&arch);
     for (audit, arches) in MACHINES {
         if !arches.iter().any(|(arch, ..)| listed(*arch)) {
             continue;
         }
         let mut ranges = Ranges(Vec::new());
-        for (arch, column, bit, wide) in arches {
+        for (arch, column, bit, wide) in *arches {
             let numbers = *bit..=bit | (X32_BIT - 1);
             if listed(*arch) {
                 ranges.add_calls(&calls, (*column, numbers, *wide), (default, newer));
@@ -73,11 +84,21 @@ pub fn resolve(seccomp: &Seccomp, native: Arch) -> Result<Policy> {
             }
         }
         // A tracer skips a call by making its number -1; that must never kill.
-        ranges.push(0x8000_0000, Leaf::Return(if arches.len() > 1 { KILL_THREAD } else { newer }));
+        ranges.push(
+            0x8000_0000,
+            Leaf::Return(if arches.len() > 1 { KILL_THREAD } else { newer }),
+        );
         ranges.push(u32::MAX, Leaf::Return(newer));
-        policy.machines.push(Machine { audit: *audit, ranges: ranges.0 });
+        policy.machines.push(Machine {
+            audit: *audit,
+            ranges: ranges.0,
+        });
     }
-    let own = policy.machines.iter().position(|machine| machine.audit == audit(native)).unwrap_or(0);
+    let own = policy
+        .machines
+        .iter()
+        .position(|machine| machine.audit == audit(native))
+        .unwrap_or(0);
     policy.machines.swap(0, own);
     Ok(policy)
 }
@@ -86,21 +107,29 @@ type Column = (Arch, usize, u32, bool);
 
 /// Audit value, and its architectures: column of the table, bit in the number, 64-bit arguments.
 const MACHINES: &[(u32, &[Column])] = &[
-    (0xc000_003e, &[(Arch::X86_64, 0, 0, true), (Arch::X32, 2, X32_BIT, false)]),
+    (
+        0xc000_003e,
+        &[(Arch::X86_64, 0, 0, true), (Arch::X32, 2, X32_BIT, false)],
+    ),
     (0x4000_0003, &[(Arch::X86, 1, 0, false)]),
     (0xc000_00b7, &[(Arch::Aarch64, 3, 0, true)]),
     (0x4000_0028, &[(Arch::Arm, 4, 0, false)]),
 ];
 
 fn audit(arch: Arch) -> u32 {
-    let found = MACHINES.iter().find(|(_, arches)| arches.iter().any(|(known, ..)| *known == arch));
+    let found = MACHINES
+        .iter()
+        .find(|(_, arches)| arches.iter().any(|(known, ..)| *known == arch));
     found.map_or(0, |(audit, _)| *audit)
 }
 
 fn check(seccomp: &Seccomp) -> Result<()> {
     let wrong = |field: String, reason: &str| Err(Error::new("check linux.seccomp", field, reason));
     if seccomp.default_action == Action::Notify {
-        return wrong("defaultAction".to_owned(), "SCMP_ACT_NOTIFY would also stop the calls that hand over the listener");
+        return wrong(
+            "defaultAction".to_owned(),
+            "SCMP_ACT_NOTIFY would also stop the calls that hand over the listener",
+        );
     }
     if seccomp.default_errno_ret.is_some_and(|errno| errno > 4095) {
         return wrong("defaultErrnoRet".to_owned(), "an errno is 0 to 4095");
@@ -117,7 +146,10 @@ fn check(seccomp: &Seccomp) -> Result<()> {
             return wrong(field("args"), "arguments are numbered 0 to 5");
         }
         if rule.action == Action::Notify && rule.names.iter().any(|name| name == "write") {
-            return wrong(field("action"), "SCMP_ACT_NOTIFY for write would also stop the handing over of the listener");
+            return wrong(
+                field("action"),
+                "SCMP_ACT_NOTIFY for write would also stop the handing over of the listener",
+            );
         }
     }
     Ok(())
@@ -147,19 +179,30 @@ enum Outcome {
 }
 
 /// Each call once, in the order of the table. Unknown names are passed over.
-fn named_calls(seccomp: &Seccomp, default: Verdict, tests: &mut Vec<Vec<Alternative>>) -> Vec<Call> {
+fn named_calls(
+    seccomp: &Seccomp,
+    default: Verdict,
+    tests: &mut Vec<Vec<Alternative>>,
+) -> Vec<Call> {
     let mut mentions: Vec<(usize, usize)> = Vec::new();
     for (rule, names) in seccomp.syscalls.iter().map(|rule| &rule.names).enumerate() {
         for name in names {
-            if let Ok(line) = TABLE.binary_search_by_key(&name.as_str(), |(name, _)| name) {
-                mentions.push((line, rule));
-            }
+            mentions.extend(line(name).map(|line| (line, rule)));
         }
     }
     mentions.sort_unstable();
     mentions
         .chunk_by(|one, other| one.0 == other.0)
-        .map(|chunk| (chunk[0].0, outcome(chunk.iter().map(|(_, rule)| &seccomp.syscalls[*rule]), default, tests)))
+        .map(|chunk| {
+            (
+                chunk[0].0,
+                outcome(
+                    chunk.iter().map(|(_, rule)| &seccomp.syscalls[*rule]),
+                    default,
+                    tests,
+                ),
+            )
+        })
         .collect()
 }
 
@@ -170,11 +213,15 @@ fn outcome<'a>(
     default: Verdict,
     tests: &mut Vec<Vec<Alternative>>,
 ) -> Option<Outcome> {
-    let with_effect = rules.map(|rule| (rule, verdict(rule.action, rule.errno_ret))).filter(|(_, verdict)| *verdict != default);
+    let with_effect = rules
+        .map(|rule| (rule, verdict(rule.action, rule.errno_ret)))
+        .filter(|(_, verdict)| *verdict != default);
     if let Some((_, verdict)) = with_effect.clone().find(|(rule, _)| rule.args.is_empty()) {
         return Some(Outcome::Always(verdict));
     }
-    let alternatives: Vec<Alternative> = with_effect.flat_map(|(rule, verdict)| alternatives(rule, verdict)).collect();
+    let alternatives: Vec<Alternative> = with_effect
+        .flat_map(|(rule, verdict)| alternatives(rule, verdict))
+        .collect();
     if alternatives.is_empty() {
         return None;
     }
@@ -189,14 +236,21 @@ fn outcome<'a>(
 fn alternatives(rule: &Rule, verdict: Verdict) -> Vec<Alternative> {
     let mut seen = 0_u32;
     let repeated = rule.args.iter().any(|condition| {
-        let bit = 1 << condition.index;
-        std::mem::replace(&mut seen, seen | bit) & bit != 0
+        let before = seen;
+        seen |= 1 << condition.index;
+        seen == before
     });
     if repeated {
-        let one = |condition: &Condition| Alternative { conditions: vec![condition.clone()], verdict };
+        let one = |condition: &Condition| Alternative {
+            conditions: vec![condition.clone()],
+            verdict,
+        };
         return rule.args.iter().map(one).collect();
     }
-    vec![Alternative { conditions: rule.args.clone(), verdict }]
+    vec![Alternative {
+        conditions: rule.args.clone(),
+        verdict,
+    }]
 }
 
 struct Ranges(Vec<(u32, Leaf)>);
@@ -214,17 +268,24 @@ impl Ranges {
             Some(Outcome::Always(verdict)) => Leaf::Return(verdict),
             Some(Outcome::Test(index)) => Leaf::Test { index, wide },
         };
-        let number = |line: usize| u32::try_from(TABLE[line].1[column]).ok().map(|number| number | numbers.start());
-        let mut leaves: Vec<(u32, Leaf)> =
-            calls.iter().filter_map(|(line, outcome)| Some((number(*line)?, leaf(*outcome)))).collect();
-        // Two names for one number: the one that says something wins.
-        leaves.sort_unstable_by_key(|(number, leaf)| (*number, *leaf == Leaf::Return(default)));
-        leaves.dedup_by_key(|(number, _)| *number);
+        let number = |line: usize| {
+            u32::try_from(TABLE[line].1[column])
+                .ok()
+                .map(|number| number | numbers.start())
+        };
+        let mut leaves: Vec<(u32, Leaf)> = calls
+            .iter()
+            .filter_map(|(line, outcome)| Some((number(*line)?, leaf(*outcome))))
+            .collect();
+        leaves.sort_unstable_by_key(|(number, _)| *number);
         let mut next = *numbers.start();
         for (number, leaf) in leaves {
             if number > next {
                 // ARM has calls of its own far above the others: what is between is newer.
-                self.push(next, Leaf::Return(if number - next > 4096 { newer } else { default }));
+                self.push(
+                    next,
+                    Leaf::Return(if number - next > 4096 { newer } else { default }),
+                );
             }
             self.push(number, leaf);
             next = number + 1;

@@ -4,6 +4,16 @@
 //! Source: the kernel's user headers (asm/unistd.h of each architecture, Linux 6.17), as packaged
 //! by linux-raw-sys 0.12.1.
 
+/// The line of a name. ARM has two names for one call.
+pub fn line(name: &str) -> Option<usize> {
+    let name = if name == "arm_sync_file_range" {
+        "sync_file_range2"
+    } else {
+        name
+    };
+    TABLE.binary_search_by_key(&name, |(name, _)| name).ok()
+}
+
 #[rustfmt::skip]
 pub const TABLE: &[(&str, [i32; 5])] = &[
     ("SYSCALL_MASK", [-1, -1, -1, -1, 1048575]),
@@ -20,7 +30,6 @@ pub const TABLE: &[(&str, [i32; 5])] = &[
     ("alarm", [37, 27, 37, -1, -1]),
     ("arch_prctl", [158, 384, 158, -1, -1]),
     ("arm_fadvise64_64", [-1, -1, -1, -1, 270]),
-    ("arm_sync_file_range", [-1, -1, -1, -1, 341]),
     ("bdflush", [-1, 134, -1, -1, 134]),
     ("bind", [49, 361, 49, 200, 282]),
     ("bpf", [321, 357, 321, 280, 386]),

@@ -19,14 +19,25 @@ pub fn program(policy: &Policy) -> Vec<sock_filter> {
     for machine in policy.machines.iter().rev() {
         let numbers = machine_tree(&mut assembler, policy, machine);
         let load = assembler.then(BPF_LD | BPF_W | BPF_ABS, NUMBER, numbers);
-        otherwise = assembler.branch(BPF_JEQ, machine.audit, Ways { yes: load, no: otherwise });
+        otherwise = assembler.branch(
+            BPF_JEQ,
+            machine.audit,
+            Ways {
+                yes: load,
+                no: otherwise,
+            },
+        );
     }
     assembler.then(BPF_LD | BPF_W | BPF_ABS, ARCH, otherwise);
     assembler.finish()
 }
 
 fn machine_tree(assembler: &mut Assembler, policy: &Policy, machine: &Machine) -> Label {
-    let mut builder = Builder { assembler, policy, tests: vec![None; policy.tests.len() * 2] };
+    let mut builder = Builder {
+        assembler,
+        policy,
+        tests: vec![None; policy.tests.len() * 2],
+    };
     builder.tree(&groups(&machine.ranges))
 }
 
@@ -59,8 +70,17 @@ fn groups(ranges: &[(u32, Leaf)]) -> Vec<Group> {
     let mut first = 0;
     while first < ranges.len() {
         let size = best[first].1;
-        let exceptions = ranges[first..first + size].iter().skip(1).step_by(2).copied().collect();
-        groups.push(Group { start: ranges[first].0, base: ranges[first].1, exceptions });
+        let exceptions = ranges[first..first + size]
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .copied()
+            .collect();
+        groups.push(Group {
+            start: ranges[first].0,
+            base: ranges[first].1,
+            exceptions,
+        });
         first += size;
     }
     groups
@@ -70,7 +90,9 @@ fn groups(ranges: &[(u32, Leaf)]) -> Vec<Group> {
 fn fits(ranges: &[(u32, Leaf)], first: usize, exceptions: usize) -> bool {
     let last = first + 2 * exceptions;
     last < ranges.len()
-        && (first + 1..last).step_by(2).all(|one| ranges[one].0 + 1 == ranges[one + 1].0 && ranges[one + 1].1 == ranges[first].1)
+        && (first + 1..last).step_by(2).all(|one| {
+            ranges[one].0 + 1 == ranges[one + 1].0 && ranges[one + 1].1 == ranges[first].1
+        })
 }
 
 struct Builder<'a> {
@@ -88,14 +110,17 @@ impl Builder<'_> {
         let (left, right) = groups.split_at(groups.len() / 2);
         let yes = self.tree(right);
         let no = self.tree(left);
-        self.assembler.branch(BPF_JGE, right[0].start, Ways { yes, no })
+        self.assembler
+            .branch(BPF_JGE, right[0].start, Ways { yes, no })
     }
 
     fn group(&mut self, group: &Group) -> Label {
         let mut otherwise = self.leaf(group.base);
         for (number, leaf) in group.exceptions.iter().rev() {
             let yes = self.leaf(*leaf);
-            otherwise = self.assembler.branch(BPF_JEQ, *number, Ways { yes, no: otherwise });
+            otherwise = self
+                .assembler
+                .branch(BPF_JEQ, *number, Ways { yes, no: otherwise });
         }
         otherwise
     }
@@ -108,7 +133,11 @@ impl Builder<'_> {
                 if let Some(label) = self.tests[known] {
                     return label;
                 }
-                let label = arguments::test(self.assembler, &self.policy.tests[index], (wide, self.policy.default));
+                let label = arguments::test(
+                    self.assembler,
+                    &self.policy.tests[index],
+                    (wide, self.policy.default),
+                );
                 self.tests[known] = Some(label);
                 label
             }

@@ -3,10 +3,13 @@
 #![allow(unsafe_code)]
 
 pub mod descriptor;
+pub mod fork;
+#[cfg(test)]
+pub mod libseccomp;
 pub mod mount;
 pub mod net;
 pub mod process;
-pub mod fork;
+pub mod seccomp;
 pub mod signal;
 
 use rustix::io::Errno;

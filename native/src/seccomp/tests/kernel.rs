@@ -1,0 +1,1 @@
+//! Real system calls under a filter.
