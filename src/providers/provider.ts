@@ -109,8 +109,8 @@ export interface Contribution {
   readonly devices?: readonly unknown[];
   /** Absolute path of the root when no mount at "/" makes it (rootfs.mode direct). */
   readonly rootPath?: string;
-  /** Namespaces besides mount that the container gets, over those of `isolation`: "network". */
-  readonly namespaces?: readonly { readonly type: string; readonly path?: string }[];
+  /** Namespaces that the container gets besides those of `isolation`; without a path a new one. */
+  readonly namespaces?: readonly { readonly type: "network"; readonly path?: string }[];
   /** Absolute paths inside that nobody in the container sees, whatever `security.masks` says. */
   readonly maskedPaths?: readonly string[];
   /** Default working directory when the file names none. */

@@ -1,0 +1,81 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { errnoOf, isMissing } from "./errno.ts";
+
+/** Work on trees that Files has no word for: owners, modes, links, sizes. Missing paths are answers. */
+export const trees = {
+  /** Text of a file with its links followed; null: missing or not for this caller. */
+  readThrough: (path: string): string | null => unlessClosed(() => readFileSync(path, "utf8")),
+  /** Where a path really is; null: missing or not for this caller. */
+  realPath: (path: string): string | null => unlessClosed(() => realpathSync(path)),
+  /** Target of a link; null: it is none. */
+  linkTarget: (path: string): string | null => {
+    const stats = unlessClosed(() => lstatSync(path));
+    return stats?.isSymbolicLink() ? readlinkSync(path) : null;
+  },
+  isDirectory: (path: string): boolean => unlessClosed(() => lstatSync(path))?.isDirectory() ?? false,
+  stats: (path: string): Stats | null => unlessClosed(() => lstatSync(path)),
+  list: (path: string): readonly string[] => unlessClosed(() => readdirSync(path).sort()) ?? [],
+  /** Replaces a file as a whole; everybody may read it. */
+  writePublic(path: string, text: string, mode = 0o644): void {
+    const temporary = `${path}.${process.pid}.tmp`;
+    writeFileSync(temporary, text);
+    chmodSync(temporary, mode);
+    renameSync(temporary, path);
+  },
+  /** Makes a directory with exactly this mode, whatever the umask; one that is there stays as it is. */
+  makeDirectory(path: string, mode: number): void {
+    if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, mode);
+  },
+  /** Makes a directory that looks like another: mode, and owner where this caller may give it away. */
+  makeLike(path: string, model: string): void {
+    if (mkdirSync(path, { recursive: true }) === undefined) return;
+    const stats = lstatSync(model);
+    if (process.getuid?.() === 0) chownSync(path, stats.uid, stats.gid);
+    chmodSync(path, stats.mode & 0o7777);
+  },
+  makeLink(target: string, path: string): void {
+    if (unlessClosed(() => lstatSync(path)) === null) symlinkSync(target, path);
+  },
+  copyOwner(path: string, model: string): void {
+    const stats = lstatSync(model);
+    if (process.getuid?.() === 0) chownSync(path, stats.uid, stats.gid);
+  },
+  /** Bytes of the files in a tree; what this caller may not look into does not count. */
+  size: (path: string, except: ReadonlySet<string> = new Set()): number => sizeOf(path, "", except),
+};
+
+function sizeOf(root: string, below: string, except: ReadonlySet<string>): number {
+  let bytes = 0;
+  for (const name of trees.list(join(root, below))) {
+    const path = `${below}/${name}`;
+    if (except.has(path)) continue;
+    const stats = unlessClosed(() => lstatSync(join(root, path)));
+    if (stats?.isDirectory()) bytes += sizeOf(root, path, except);
+    else if (stats?.isFile()) bytes += stats.size;
+  }
+  return bytes;
+}
+
+function unlessClosed<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    const code = errnoOf(error);
+    if (isMissing(error) || code === "EACCES" || code === "EPERM" || code === "ELOOP") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import type { Problem } from "../model/source.ts";
+
+/** A way to run pavlosc: the real one, or a test's. */
+export interface Native {
+  /** Runs `pavlosc ARGS` to its end. Never rejects: a binary that cannot be started has code 125. */
+  run(args: readonly string[], options?: NativeOptions): Promise<NativeOutcome>;
+}
+
+export interface NativeOptions {
+  /** Standard input; default empty. */
+  readonly input?: string;
+  /** Kills the process; its outcome has code 143 then. */
+  readonly signal?: AbortSignal;
+  /** Called with each full line of standard error. */
+  readonly onErrorLine?: (line: string) => void;
+}
+
+export interface NativeOutcome {
+  /** 128 + n after signal n is not distinguished from the command's own: callers know what they ran. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What pavlosc says when a step fails (docs/pavlosc.md, "Errors"). */
+export interface NativeError {
+  readonly step: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly errno?: number | null;
+  readonly hint?: string | null;
+}
+
+/** The real pavlosc. `root` is where the containers' states are. */
+export function makeNative(binary: string, root: string): Native {
+  const globals = ["--root", root, "--log-format", "json"];
+  return {
+    run: (args, options = {}) =>
+      new Promise((resolve) => {
+        const child = spawn(binary, [...globals, ...args], {
+          stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+          ...(options.signal === undefined ? {} : { signal: options.signal }),
+        });
+        const stdout: Buffer[] = [];
+        const stderr: Buffer[] = [];
+        const pass = options.onErrorLine === undefined ? null : lineReader(options.onErrorLine);
+        child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
+        child.stderr?.on("data", (chunk: Buffer) => {
+          stderr.push(chunk);
+          pass?.(chunk);
+        });
+        const done = (code: number, said?: string) =>
+          resolve({
+            code,
+            stdout: Buffer.concat(stdout).toString(),
+            stderr: said ?? Buffer.concat(stderr).toString(),
+          });
+        child.on("error", (error) => done(options.signal?.aborted ? 143 : 125, `${binary}: ${error.message}`));
+        child.on("close", (code) => done(code ?? 143));
+        // It may end before it has read everything: that shows in its outcome.
+        child.stdin?.on("error", () => undefined);
+        child.stdin?.end(options.input);
+      }),
+  };
+}
+
+/** The error in the last JSON line of standard error; when there is none, its words as they are. */
+export function errorOf(outcome: NativeOutcome): NativeError {
+  const lines = outcome.stderr.trim().split("\n");
+  for (const line of lines.toReversed()) {
+    const error = parseError(line);
+    if (error !== null) return error;
+  }
+  const reason = lines.at(-1)?.trim() || `it ended with code ${outcome.code}`;
+  return { step: "run pavlosc", subject: "", reason };
+}
+
+/** An error as `--log-format json` and the JSON lines of batches have it; null: it is none. */
+export function asNativeError(value: unknown): NativeError | null {
+  if (typeof value !== "object" || value === null) return null;
+  if (!("step" in value) || !("reason" in value)) return null;
+  const { step, reason } = value;
+  if (typeof step !== "string" || typeof reason !== "string") return null;
+  const subject = "subject" in value && typeof value.subject === "string" ? value.subject : "";
+  const hint = "hint" in value && typeof value.hint === "string" ? value.hint : null;
+  const errno = "errno" in value && typeof value.errno === "number" ? value.errno : null;
+  return { step, subject, reason, hint, errno };
+}
+
+/** What the user reads of it. `what` is the sentence's beginning: "api cannot be created". */
+export function problemOf(error: NativeError, what: string): Problem {
+  const about = [error.step, error.subject].filter((part) => part !== "").join(" ");
+  return {
+    code: "native-failed",
+    message: `${what}: ${about}: ${error.reason}`,
+    place: null,
+    ...(error.hint ? { hint: error.hint } : {}),
+  };
+}
+
+function parseError(line: string): NativeError | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    return asNativeError(JSON.parse(line));
+  } catch {
+    // A line of somebody else that only looks like ours.
+    return null;
+  }
+}
+
+function lineReader(onLine: (line: string) => void): (chunk: Buffer) => void {
+  let rest = "";
+  return (chunk) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  };
+}

@@ -1,0 +1,83 @@
+import { kill } from "node:process";
+import type { Environment } from "../../model/environment.ts";
+import { failure } from "../../model/result.ts";
+import type { Problem } from "../../model/source.ts";
+import { identityOf } from "../../oci/identity.ts";
+import { isAlive, readContainerState } from "../../native/state.ts";
+import { containersPath, environmentPaths } from "../../state/paths.ts";
+import { attempt } from "../attempt.ts";
+import type { Checked, Container, Context, Provider } from "../provider.ts";
+import type { Tools } from "../tools.ts";
+import { superviseOf } from "./bundle.ts";
+import { seccompOf } from "./seccomp.ts";
+import { readSecrets } from "./secrets.ts";
+
+/** The command and everything around it that is fixed when it starts. */
+export const makeLaunchProvider = (tools: Tools): Provider => ({
+  name: "launch",
+  fields: [
+    "command",
+    "workdir",
+    "user",
+    "env",
+    "secrets",
+    "hostname",
+    "init",
+    "tty",
+    "stop",
+    "isolation",
+    "security",
+    "hooks",
+  ],
+  async check(environments, context) {
+    const found = await Promise.all(environments.map((checked) => problemsOf(tools, checked, context)));
+    return { problems: found.flat(), notices: [] };
+  },
+  async change(environment, fields, context, container) {
+    const other = fields.find((path) => path !== "stop" && !path.startsWith("stop."));
+    if (other !== undefined)
+      return failure({
+        code: "not-changeable",
+        message: `${other} of the running ${environment.name} cannot be changed`,
+        place: null,
+      });
+    return changeStop(tools, environment, { context, container });
+  },
+});
+
+async function problemsOf(
+  tools: Tools,
+  { environment, changed }: Checked,
+  context: Context,
+): Promise<readonly Problem[]> {
+  if (!changed) return [];
+  const { name } = environment;
+  const problems: Problem[] = [];
+  const identity = identityOf(environment, tools.host);
+  if (!identity.ok) {
+    const { path, message, hint } = identity.failure;
+    problems.push({ code: "identity-impossible", message, hint, place: context.place(name, path) });
+  }
+  const secrets = readSecrets(tools, environment);
+  if (!secrets.ok) {
+    const { name: secret, message, hint } = secrets.failure;
+    problems.push({ code: "secret-missing", message, hint, place: context.place(name, `secrets.${secret}`) });
+  }
+  const seccomp = await seccompOf(tools, environment, context);
+  if (!seccomp.ok) problems.push(seccomp.failure);
+  return problems;
+}
+
+/** The supervisor reads its file again on SIGHUP. */
+function changeStop(
+  { files, paths }: Tools,
+  environment: Environment,
+  { context, container }: { readonly context: Context; readonly container: Container },
+) {
+  return attempt(`the stop sequence of ${environment.name} cannot be changed`, () => {
+    const own = environmentPaths(paths, context.project.id, environment.name);
+    files.replace(`${own.bundle}/supervise.json`, JSON.stringify(superviseOf(environment, own)));
+    const state = readContainerState(files, containersPath(paths), container.id);
+    if (state?.supervisor != null && isAlive(files, state.supervisor)) kill(state.supervisor.pid, "SIGHUP");
+  });
+}

@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { trees } from "../../host/trees.ts";
+import type { OciMount } from "../provider.ts";
+
+/** One overlay of an environment. */
+export interface Layer {
+  /** Where it is mounted inside: "/", "/usr". */
+  readonly point: string;
+  /** Absolute path of the tree below it. */
+  readonly lower: string;
+}
+
+/** The directories of an environment that hold its writable layers. */
+export interface LayerPlaces {
+  readonly upper: string;
+  readonly work: string;
+}
+
+/** Name of a layer's directory in upper/ and work/: the path inside without slashes. */
+export const layerName = (point: string): string =>
+  point === "/" ? "root" : point.slice(1).replaceAll("%", "%25").replaceAll("/", "%2F");
+
+/** Makes upper and work directories; the upper's top looks like the lower's, because it is what is seen. */
+export function makeLayer(places: LayerPlaces, { point, lower }: Layer): void {
+  trees.makeLike(join(places.upper, layerName(point)), lower);
+  trees.makeDirectory(join(places.work, layerName(point)), 0o700);
+}
+
+/** The mount of a layer. In a user namespace the kernel takes its marks only as user attributes. */
+export function overlayMount(places: LayerPlaces, layer: Layer, inUserNamespace: boolean): OciMount {
+  const [upper, work] = [places.upper, places.work].map((directory) => join(directory, layerName(layer.point)));
+  return {
+    destination: layer.point,
+    type: "overlay",
+    source: "overlay",
+    options: [
+      `lowerdir=${escape(layer.lower)}`,
+      `upperdir=${escape(upper ?? "")}`,
+      `workdir=${escape(work ?? "")}`,
+      ...(inUserNamespace ? ["userxattr"] : []),
+    ],
+  };
+}
+
+const escape = (path: string): string => path.replaceAll(/[\\:,]/g, "\\$&");

@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import { trees } from "../../host/trees.ts";
+import type { Environment } from "../../model/environment.ts";
+import { failure, type Result, success, unreachable } from "../../model/result.ts";
+import type { Problem } from "../../model/source.ts";
+import { errorOf, problemOf } from "../../native/native.ts";
+import { type Identity, identityOf, treeMaps } from "../../oci/identity.ts";
+import { environmentPaths } from "../../state/paths.ts";
+import { attempt } from "../attempt.ts";
+import type { Context, Contribution, Provider } from "../provider.ts";
+import type { Tools } from "../tools.ts";
+import { checkRoots } from "./check.ts";
+import { hostContribution } from "./host.ts";
+import { treeContribution } from "./tree.ts";
+import { writtenSince } from "./written.ts";
+
+/** Root filesystems: the host's own, a directory, an archive; and the writable layers over them. */
+export const makeRootfsProvider = (tools: Tools): Provider => ({
+  name: "rootfs",
+  fields: ["rootfs", "readonly", "persist"],
+  check: (environments, context) => checkRoots(tools, environments, context),
+  async prepare(environment, context, { fresh }) {
+    if (!fresh) return success(undefined);
+    return dropLayers(tools, environment.name, context);
+  },
+  async contribute(environment, context) {
+    const identity = identityOf(environment, tools.host);
+    if (!identity.ok)
+      return failure({ code: "identity-impossible", ...identity.failure, place: null });
+    if (!environment.persist || environment.readonly) {
+      const dropped = await dropLayers(tools, environment.name, context);
+      if (!dropped.ok) return dropped;
+    }
+    return contribution(tools, environment, { identity: identity.value, context });
+  },
+  written: async (records, context) => writtenSince(tools.paths, records, context),
+  remove: (name, context) => dropLayers(tools, name, context),
+});
+
+async function contribution(
+  tools: Tools,
+  environment: Environment,
+  { identity, context }: { readonly identity: Identity; readonly context: Context },
+): Promise<Result<Contribution, Problem>> {
+  const { rootfs, name } = environment;
+  const own = environmentPaths(tools.paths, context.project.id, name);
+  return attempt(`the root filesystem of ${name} cannot be prepared`, () => {
+    switch (rootfs.kind) {
+      case "host":
+        return hostContribution(tools, environment, { identity, context });
+      case "path":
+        return treeContribution(rootfs.path, own, { identity, direct: rootfs.mode === "direct" });
+      case "archive":
+        throw new Error("archives are not ready yet");
+      default:
+        return unreachable(rootfs);
+    }
+  });
+}
+
+/** Removes the writable layers; pavlosc does it, because they may hold files of subordinate ids. */
+async function dropLayers(tools: Tools, name: string, context: Context): Promise<Result<void, Problem>> {
+  const own = environmentPaths(tools.paths, context.project.id, name);
+  const there = [own.upper, own.work, join(own.bundle, "rootfs")].filter((path) => trees.stats(path) !== null);
+  if (there.length === 0) return success(undefined);
+  const outcome = await tools.native.run(["remove", ...treeMaps(tools.host), ...there]);
+  if (outcome.code === 0) return success(undefined);
+  return failure(problemOf(errorOf(outcome), `the writable layer of ${name} cannot be removed`));
+}
