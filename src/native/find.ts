@@ -19,7 +19,9 @@ export function findNative(
     code: "native-missing",
     message: `the container runtime pavlosc is not at ${candidates[0]}`,
     place: null,
-    hint: named ? "set PAVLOS_NATIVE to its path, or unset it" : "run `npm run build`, or install the package anew",
+    hint: named
+      ? "set PAVLOS_NATIVE to its path, or unset it"
+      : "run `npm run build`, or install the package anew",
   });
 }
 

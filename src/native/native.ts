@@ -56,7 +56,9 @@ export function makeNative(binary: string, root: string): Native {
             stdout: Buffer.concat(stdout).toString(),
             stderr: said ?? Buffer.concat(stderr).toString(),
           });
-        child.on("error", (error) => done(options.signal?.aborted ? 143 : 125, `${binary}: ${error.message}`));
+        child.on("error", (error) =>
+          done(options.signal?.aborted ? 143 : 125, `${binary}: ${error.message}`),
+        );
         child.on("close", (code) => done(code ?? 143));
         // It may end before it has read everything: that shows in its outcome.
         child.stdin?.on("error", () => undefined);

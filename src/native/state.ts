@@ -28,7 +28,10 @@ export function readContainerState(files: Files, root: string, id: string): Cont
 }
 
 /** Is this still the same process, and more than a zombie? */
-export function isAlive(files: Files, process: { readonly pid: number; readonly startTime: number }): boolean {
+export function isAlive(
+  files: Files,
+  process: { readonly pid: number; readonly startTime: number },
+): boolean {
   const stat = files.readText(`/proc/${process.pid}/stat`);
   if (stat === null) return false;
   // The command's name may hold spaces and parentheses: fields count from the last one.

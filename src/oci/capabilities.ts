@@ -45,11 +45,14 @@ export function capabilitiesOf(security: Security, isRoot: boolean): OciCapabili
 
 function namesOf({ capabilities, privileged }: Security): string[] {
   const all = privileged || capabilities.add.includes("ALL");
-  const start: readonly string[] = capabilities.drop.includes("ALL") ? [] : all ? allCapabilities : defaultCapabilities;
+  const start: readonly string[] = capabilities.drop.includes("ALL")
+    ? []
+    : all
+      ? allCapabilities
+      : defaultCapabilities;
   const names = new Set([...start, ...capabilities.add.filter((name) => name !== "ALL")]);
   for (const name of capabilities.drop) names.delete(name);
   return [...names].sort().map((name) => `CAP_${name}`);
 }
 
-const wants = (added: readonly string[], name: string): boolean =>
-  added.some((one) => `CAP_${one}` === name);
+const wants = (added: readonly string[], name: string): boolean => added.some((one) => `CAP_${one}` === name);

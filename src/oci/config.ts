@@ -80,7 +80,12 @@ const rlimit = (name: string, { soft, hard }: Ulimit): OciRlimit => ({
   hard: hard === "unlimited" ? unlimited : hard,
 });
 
-function annotationsOf({ environment, identity, host, contributions }: ConfigSources): Record<string, string> {
+function annotationsOf({
+  environment,
+  identity,
+  host,
+  contributions,
+}: ConfigSources): Record<string, string> {
   const { user } = identity;
   const { caller } = host;
   const account = {
@@ -100,7 +105,14 @@ function annotationsOf({ environment, identity, host, contributions }: ConfigSou
   };
 }
 
-function linuxOf({ environment, identity, host, contributions, containerId, seccomp }: ConfigSources): OciLinux {
+function linuxOf({
+  environment,
+  identity,
+  host,
+  contributions,
+  containerId,
+  seccomp,
+}: ConfigSources): OciLinux {
   const { security, isolation } = environment;
   const masks = security.masks && !security.privileged;
   const hidden = contributions.flatMap((part) => part.maskedPaths ?? []);

@@ -123,11 +123,11 @@ export function treeMaps(host: HostFacts): readonly string[] {
   if (caller.uid === 0) return [];
   const [uids, gids] = hasSubordinates(caller)
     ? [around(caller.subuids, caller.uid), around(caller.subgids, caller.gid)]
-    : [
-        [{ container: 0, host: caller.uid, count: 1 }],
-        [{ container: 0, host: caller.gid, count: 1 }],
-      ];
-  return [...uids.flatMap((map) => ["--uid-map", print(map)]), ...gids.flatMap((map) => ["--gid-map", print(map)])];
+    : [[{ container: 0, host: caller.uid, count: 1 }], [{ container: 0, host: caller.gid, count: 1 }]];
+  return [
+    ...uids.flatMap((map) => ["--uid-map", print(map)]),
+    ...gids.flatMap((map) => ["--gid-map", print(map)]),
+  ];
 }
 
 const print = ({ container, host, count }: IdMap): string => `${container}:${host}:${count}`;

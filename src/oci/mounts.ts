@@ -27,7 +27,12 @@ function systemMounts(environment: Environment, identity: Identity, ownNetwork: 
   // A new sysfs belongs to a network namespace: without an own one (and the right to it) the host's is shown.
   const foreign = identity.mapping !== "none" && !ownNetwork;
   const sys: OciMount = foreign
-    ? { destination: "/sys", type: "none", source: "/sys", options: ["rbind", "nosuid", "noexec", "nodev", "rro"] }
+    ? {
+        destination: "/sys",
+        type: "none",
+        source: "/sys",
+        options: ["rbind", "nosuid", "noexec", "nodev", "rro"],
+      }
     : { destination: "/sys", type: "sysfs", source: "sysfs", options: [...quiet, access] };
   const cgroup: OciMount = {
     destination: "/sys/fs/cgroup",
@@ -37,7 +42,12 @@ function systemMounts(environment: Environment, identity: Identity, ownNetwork: 
   };
   return [
     procMount(isolation.pid, identity),
-    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
     { destination: "/dev/pts", type: "devpts", source: "devpts", options: ptsOptions(identity) },
     {
       destination: "/dev/shm",

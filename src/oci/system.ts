@@ -21,7 +21,9 @@ export const readonlySystemPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc
 /** Nothing but the devices that every container has. */
 export const deviceRules: OciDeviceRule[] = [
   { allow: false, access: "rwm" },
-  ...[3, 5, 7, 8, 9].map((minor): OciDeviceRule => ({ allow: true, type: "c", major: 1, minor, access: "rwm" })),
+  ...[3, 5, 7, 8, 9].map(
+    (minor): OciDeviceRule => ({ allow: true, type: "c", major: 1, minor, access: "rwm" }),
+  ),
   // tty, console, ptmx and all pseudo-terminals.
   ...[0, 1, 2].map((minor): OciDeviceRule => ({ allow: true, type: "c", major: 5, minor, access: "rwm" })),
   { allow: true, type: "c", major: 136, access: "rwm" },

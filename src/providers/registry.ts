@@ -1,8 +1,8 @@
-import type { Launcher, Provider } from "./provider.ts";
 import { makeLauncher } from "./launch/launcher.ts";
 import { makeLaunchProvider } from "./launch/provider.ts";
 import { makeMountsProvider } from "./mounts/provider.ts";
 import { makeNetworkProvider } from "./network/provider.ts";
+import type { Launcher, Provider } from "./provider.ts";
 import { makeResourcesProvider } from "./resources/provider.ts";
 import { makeRootfsProvider } from "./rootfs/provider.ts";
 import type { Tools } from "./tools.ts";

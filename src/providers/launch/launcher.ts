@@ -28,7 +28,9 @@ export function makeLauncher(tools: Tools): Launcher {
     create: (requests, context) => create(tools, requests, context),
     async hook(environment, containerId, command, context) {
       const outcome = await native.run(["exec", containerId, ...command], { signal: context.signal });
-      return outcome.code === 0 ? success(undefined) : failure(hookProblem(environment.name, command, outcome));
+      return outcome.code === 0
+        ? success(undefined)
+        : failure(hookProblem(environment.name, command, outcome));
     },
     async start(containerIds) {
       if (containerIds.length === 0) return new Map();

@@ -33,7 +33,10 @@ function readProfile(
     const profile: unknown = JSON.parse(text);
     if (typeof profile === "object" && profile !== null && "defaultAction" in profile)
       return success(profile as Profile);
-    return wrong(`${security.seccomp} has no defaultAction`, "see linux.seccomp of the OCI runtime specification");
+    return wrong(
+      `${security.seccomp} has no defaultAction`,
+      "see linux.seccomp of the OCI runtime specification",
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return wrong(`${security.seccomp} is not JSON: ${reason}`, "correct the file");

@@ -86,5 +86,8 @@ function makeKey(tools: Tools): string {
 
 const hashesWith = (key: string, secrets: Secrets): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(secrets).map(([name, value]) => [name, createHmac("sha256", key).update(`${name}=${value}`).digest("hex")]),
+    Object.entries(secrets).map(([name, value]) => [
+      name,
+      createHmac("sha256", key).update(`${name}=${value}`).digest("hex"),
+    ]),
   );

@@ -18,7 +18,12 @@ export function observeMounts(
     if (missing >= 0)
       drifts.set(
         record.name,
-        new Map([[`mounts[${missing}]`, { live: undefined, reason: "unmounted outside Pavlos", impact: "restart" as const }]]),
+        new Map([
+          [
+            `mounts[${missing}]`,
+            { live: undefined, reason: "unmounted outside Pavlos", impact: "restart" as const },
+          ],
+        ]),
       );
   }
   return drifts;

@@ -39,7 +39,9 @@ export function limitsForUpdate(all: Resources, host: HostFacts): OciResources {
     ...(lifts("pids") ? { pids: { limit: -1 } } : {}),
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(Object.keys(unified).length === 0 ? {} : { unified }),
-    ...(all.io === null || !isEnforced("io", host) ? {} : { blockIO: blockIoOf(unlimitedRest(all.io), host) }),
+    ...(all.io === null || !isEnforced("io", host)
+      ? {}
+      : { blockIO: blockIoOf(unlimitedRest(all.io), host) }),
   };
 }
 

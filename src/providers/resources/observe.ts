@@ -6,8 +6,8 @@ import { type ContainerState, readContainerState } from "../../native/state.ts";
 import { containersPath } from "../../state/paths.ts";
 import type { Observed } from "../provider.ts";
 import type { Tools } from "../tools.ts";
-import { readIo } from "./observe-io.ts";
 import { sharesOf } from "./limits.ts";
+import { readIo } from "./observe-io.ts";
 import { enforceable } from "./unenforced.ts";
 
 /** Limits whose cgroup files say something else than the record. */
@@ -34,11 +34,7 @@ interface Live {
   readonly live: unknown;
 }
 
-function differences(
-  files: Files,
-  state: ContainerState,
-  wanted: Resources,
-): ReadonlyMap<string, Drift> {
+function differences(files: Files, state: ContainerState, wanted: Resources): ReadonlyMap<string, Drift> {
   const reader = readerOf(files, state.cgroup);
   const drifts = new Map<string, Drift>();
   for (const { path, wanted: should, live } of [...limitsIn(reader, wanted), ...readIo(reader, wanted.io)]) {
@@ -67,7 +63,11 @@ function limitsIn(reader: Reader, wanted: Resources): readonly Live[] {
   const memory = bytes(reader.v2("memory.max") ?? reader.v1("memory", "memory.limit_in_bytes"));
   const limits: Live[] = [
     { path: "resources.memory", wanted: inPages(wanted.memory), live: memory },
-    { path: "resources.pids", wanted: wanted.pids, live: bytes(reader.v2("pids.max") ?? reader.v1("pids", "pids.max")) },
+    {
+      path: "resources.pids",
+      wanted: wanted.pids,
+      live: bytes(reader.v2("pids.max") ?? reader.v1("pids", "pids.max")),
+    },
     { path: "resources.cpus", wanted: wanted.cpus, live: cpus(reader) },
   ];
   // Without a wish the kernel's own value counts, whatever it is.
@@ -76,7 +76,11 @@ function limitsIn(reader: Reader, wanted: Resources): readonly Live[] {
   if (wanted.cpuset !== null)
     limits.push({ path: "resources.cpuset", wanted: canonicalList(wanted.cpuset), live: cpuset(reader) });
   if (wanted.cpuWeight !== null)
-    limits.push({ path: "resources.cpuWeight", wanted: wanted.cpuWeight, live: weight(reader, wanted.cpuWeight) });
+    limits.push({
+      path: "resources.cpuWeight",
+      wanted: wanted.cpuWeight,
+      live: weight(reader, wanted.cpuWeight),
+    });
   return limits.map((limit) => (limit.live === limit.wanted ? { ...limit, live: undefined } : limit));
 }
 

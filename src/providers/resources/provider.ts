@@ -37,5 +37,9 @@ const limits = ({ host }: Tools, environment: Environment) => ({ ...limitsOf(env
 /** What is set when a process starts; and which of the old block devices to free, only a new start knows. */
 function isFixed({ resources }: Environment, path: string): boolean {
   if (/^resources\.(shm|ulimits|oomScore)/.test(path)) return true;
-  return path === "resources.io" || path === "resources.io.devices" || (path.startsWith("resources.io.") && resources.io === null);
+  return (
+    path === "resources.io" ||
+    path === "resources.io.devices" ||
+    (path.startsWith("resources.io.") && resources.io === null)
+  );
 }

@@ -5,7 +5,9 @@ import type { Tools } from "../tools.ts";
 
 /** Are the roots there? Only of environments that are new or changed: the others run already. */
 export async function checkRoots(_tools: Tools, environments: readonly Checked[], context: Context) {
-  const problems = environments.filter((checked) => checked.changed).flatMap((checked) => wrongRoot(checked, context));
+  const problems = environments
+    .filter((checked) => checked.changed)
+    .flatMap((checked) => wrongRoot(checked, context));
   return { problems, notices: [] };
 }
 
@@ -18,10 +20,22 @@ function wrongRoot({ environment: { name, rootfs } }: Checked, context: Context)
   ];
   const real = trees.realPath(path);
   if (real === null)
-    return wrong("rootfs-missing", `the root filesystem ${path} does not exist`, "correct the path, or make it");
+    return wrong(
+      "rootfs-missing",
+      `the root filesystem ${path} does not exist`,
+      "correct the path, or make it",
+    );
   if (rootfs.kind === "path" && !trees.isDirectory(real))
-    return wrong("rootfs-not-a-directory", `the root filesystem ${path} is not a directory`, "use `archive:` for a file");
+    return wrong(
+      "rootfs-not-a-directory",
+      `the root filesystem ${path} is not a directory`,
+      "use `archive:` for a file",
+    );
   if (rootfs.kind === "archive" && trees.isDirectory(real))
-    return wrong("archive-is-a-directory", `the archive ${path} is a directory`, "use `path:` for a directory");
+    return wrong(
+      "archive-is-a-directory",
+      `the archive ${path} is a directory`,
+      "use `path:` for a directory",
+    );
   return [];
 }

@@ -54,7 +54,9 @@ export function hostLayout(view: HostView, options: LayoutOptions): HostLayout {
     const below = submounts(view).map((point) => part(view, point, overlays));
     return { whole: true, parts: [layer("/"), ...below], links: {}, unsupported: null };
   }
-  const directories = view.top.filter((entry) => entry.kind === "directory" && !skipped.has(`/${entry.name}`));
+  const directories = view.top.filter(
+    (entry) => entry.kind === "directory" && !skipped.has(`/${entry.name}`),
+  );
   const parts = directories.map(({ name }): Part => {
     const point = `/${name}`;
     const holdsMounts = view.mounts.some((entry) => entry.point.startsWith(`${point}/`));
@@ -90,7 +92,8 @@ const realTypes = new Set(
 );
 
 /** Never a writable layer of an overlay: no marks, or no atomic exchange. */
-const noUpper = /^(overlay|aufs|nfs4?|cifs|smb3|9p|virtiofs|fuse.*|vfat|exfat|msdos|ecryptfs|squashfs|erofs)$/;
+const noUpper =
+  /^(overlay|aufs|nfs4?|cifs|smb3|9p|virtiofs|fuse.*|vfat|exfat|msdos|ecryptfs|squashfs|erofs)$/;
 
 const layer = (point: string): Part => ({ kind: "layer", layer: { point, lower: point } });
 

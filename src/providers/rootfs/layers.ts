@@ -28,18 +28,20 @@ export function makeLayer(places: LayerPlaces, { point, lower }: Layer): void {
 
 /** The mount of a layer. In a user namespace the kernel takes its marks only as user attributes. */
 export function overlayMount(places: LayerPlaces, layer: Layer, inUserNamespace: boolean): OciMount {
-  const [upper, work] = [places.upper, places.work].map((directory) => join(directory, layerName(layer.point)));
+  const [upper, work] = [places.upper, places.work].map((directory) =>
+    join(directory, layerName(layer.point)),
+  );
   return {
     destination: layer.point,
     type: "overlay",
     source: "overlay",
     options: [
-      `lowerdir=${escape(layer.lower)}`,
-      `upperdir=${escape(upper ?? "")}`,
-      `workdir=${escape(work ?? "")}`,
+      `lowerdir=${escaped(layer.lower)}`,
+      `upperdir=${escaped(upper ?? "")}`,
+      `workdir=${escaped(work ?? "")}`,
       ...(inUserNamespace ? ["userxattr"] : []),
     ],
   };
 }
 
-const escape = (path: string): string => path.replaceAll(/[\\:,]/g, "\\$&");
+const escaped = (path: string): string => path.replaceAll(/[\\:,]/g, "\\$&");

@@ -25,8 +25,7 @@ export const makeRootfsProvider = (tools: Tools): Provider => ({
   },
   async contribute(environment, context) {
     const identity = identityOf(environment, tools.host);
-    if (!identity.ok)
-      return failure({ code: "identity-impossible", ...identity.failure, place: null });
+    if (!identity.ok) return failure({ code: "identity-impossible", ...identity.failure, place: null });
     if (!environment.persist || environment.readonly) {
       const dropped = await dropLayers(tools, environment.name, context);
       if (!dropped.ok) return dropped;
@@ -61,7 +60,9 @@ async function contribution(
 /** Removes the writable layers; pavlosc does it, because they may hold files of subordinate ids. */
 async function dropLayers(tools: Tools, name: string, context: Context): Promise<Result<void, Problem>> {
   const own = environmentPaths(tools.paths, context.project.id, name);
-  const there = [own.upper, own.work, join(own.bundle, "rootfs")].filter((path) => trees.stats(path) !== null);
+  const there = [own.upper, own.work, join(own.bundle, "rootfs")].filter(
+    (path) => trees.stats(path) !== null,
+  );
   if (there.length === 0) return success(undefined);
   const outcome = await tools.native.run(["remove", ...treeMaps(tools.host), ...there]);
   if (outcome.code === 0) return success(undefined);
