@@ -50,6 +50,11 @@ export interface Process {
   readonly exitCode: number | null;
   /** The last run ended by a signal that `stop` did not send, or its supervisor died. */
   readonly killed: boolean;
+  /**
+   * The last run ended because somebody asked the supervisor for the stop sequence: `pavlos stop`, or
+   * the machine's shutdown when the record says nothing of a stop.
+   */
+  readonly requested?: boolean;
 }
 
 /** One environment as it is: the record joined with the kernel's truth. */

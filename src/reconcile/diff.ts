@@ -16,6 +16,8 @@ export interface DiffInput {
   /** See Goal. */
   readonly revive: "all" | "killed";
   readonly except: readonly string[];
+  /** The step at which each environment's last apply was interrupted, where the journal knows. */
+  readonly interruptedAt: ReadonlyMap<string, string>;
   /** Of the secrets' current values, by environment and secret. */
   readonly secretHashes: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -51,7 +53,10 @@ export function diff(input: DiffInput): Diff {
   for (const { name, record } of actual.instances) {
     if (known.has(name) || !asked(name)) continue;
     changes.push(
-      destruction(name, record.pending?.action === "destroy" ? interrupted : "no longer in the files"),
+      destruction(
+        name,
+        record.pending?.action === "destroy" ? interruption(input, name) : "no longer in the files",
+      ),
     );
   }
   for (const leftover of actual.leftovers) {
@@ -78,14 +83,19 @@ export function withDataLost(
   });
 }
 
-const interrupted = "an apply was interrupted";
+function interruption({ interruptedAt }: DiffInput, name: string): string {
+  const step = interruptedAt.get(name);
+  return step === undefined ? "an apply was interrupted" : `an apply was interrupted at its step \`${step}\``;
+}
 
 function changeOf(input: DiffInput, wanted: Environment, instance: Instance): Change | null {
   const { pending } = instance.record;
-  if (pending?.action === "create") return { ...creation(wanted.name, undefined), reason: interrupted };
+  if (pending?.action === "create")
+    return { ...creation(wanted.name, undefined), reason: interruption(input, wanted.name) };
   const fields = [...fieldChanges(input.desired, wanted, instance), ...newSecrets(input, wanted, instance)];
-  if (pending?.action === "live") fields.push(...unfinished(input.desired, wanted, fields, pending.fields));
-  const state = stateOf(instance);
+  if (pending?.action === "live")
+    fields.push(...unfinished(input, wanted, { fields, pending: pending.fields }));
+  const state = stateOf(input, instance);
   if (input.revive === "killed" && rests(instance, fields)) return null;
   if (fields.length === 0 && state.least === null) return null;
   const needed = strongest(
@@ -120,12 +130,13 @@ interface State {
   readonly done: boolean;
 }
 
-function stateOf(instance: Instance): State {
+function stateOf(input: DiffInput, instance: Instance): State {
   const pending = instance.record.pending?.action;
   if (pending === "recreate" || pending === "destroy")
-    return { least: "recreate", reason: interrupted, done: false };
+    return { least: "recreate", reason: interruption(input, instance.name), done: false };
   const liveness = livenessOf(instance);
-  if (pending === "restart") return { least: "restart", reason: interrupted, done: false };
+  if (pending === "restart")
+    return { least: "restart", reason: interruption(input, instance.name), done: false };
   if (liveness.kind === "down") return { least: "restart", reason: liveness.reason, done: false };
   return { least: null, reason: null, done: liveness.kind === "done" };
 }
@@ -141,15 +152,15 @@ function newSecrets(input: DiffInput, wanted: Environment, instance: Instance): 
 
 /** What a live change was about to set when it was interrupted; the kernel may have either value. */
 function unfinished(
-  desired: Desired,
+  input: DiffInput,
   wanted: Environment,
-  fields: readonly FieldChange[],
-  pending: readonly string[],
+  known: { readonly fields: readonly FieldChange[]; readonly pending: readonly string[] },
 ): readonly FieldChange[] {
-  const paths = new Set(fields.map((field) => field.path));
-  return pending
+  const paths = new Set(known.fields.map((field) => field.path));
+  const reason = interruption(input, wanted.name);
+  return known.pending
     .filter((path) => !paths.has(path))
-    .map((path) => repeated(desired, wanted, { path, reason: interrupted }));
+    .map((path) => repeated(input.desired, wanted, { path, reason }));
 }
 
 function creation(name: string, leftover: Leftover | undefined): Change {

@@ -34,6 +34,8 @@ function ended(process: Process, hasCommand: boolean): Liveness {
     const reason = code !== null && code > 128 ? `was killed by signal ${code - 128}` : "its supervisor died";
     return { kind: "down", why: "killed", reason };
   }
+  if (process.requested)
+    return { kind: "down", why: "missing", reason: "was stopped from outside (was the machine shut down?)" };
   // An idle environment has no end of its own: whatever ended it, it should run.
   if (code === 0 && hasCommand) return { kind: "done" };
   return { kind: "down", why: "exited", reason: code === null ? "not running" : `exited with code ${code}` };

@@ -82,7 +82,10 @@ async function changesFor(
   );
   const secretHashes =
     withSecrets.length > 0 ? await machinery.launcher.secretHashes(withSecrets, context) : new Map();
-  return diff({ desired, actual, names, revive, except, secretHashes });
+  // Only a record with pending work is worth the reading of the journal.
+  const interrupted = actual.instances.some(({ record }) => record.pending !== null);
+  const interruptedAt = interrupted ? machinery.state.journal.unfinished() : new Map();
+  return diff({ desired, actual, names, revive, except, secretHashes, interruptedAt });
 }
 
 /** Counts what would be lost only where something would be: it may be a long walk over files. */

@@ -60,6 +60,7 @@ function between(
     revive: "all",
     except: [],
     secretHashes: new Map(),
+    interruptedAt: new Map(),
     ...rest,
   });
 }
@@ -125,6 +126,12 @@ describe("what does not run", () => {
     ["killed", gone({ status: "failed", exitCode: 137, killed: true }), {}, "was killed by signal 9"],
     ["its supervisor died", gone({ exitCode: null, killed: true }), {}, "its supervisor died"],
     ["missing", gone({ status: "missing", exitCode: null }), {}, "not running (was the machine restarted?)"],
+    [
+      "shut down with the machine",
+      gone({ requested: true }),
+      {},
+      "was stopped from outside (was the machine shut down?)",
+    ],
     ["held", { ...running, status: "starting" }, {}, "created but never started"],
     ["stopped by its user", gone({}), { stopped: true }, "stopped by pavlos stop"],
   ])("%s: is started again, which repairs only", (_title, process, record, reason) => {
@@ -292,6 +299,14 @@ describe("interrupted work", () => {
       action: repair,
       reason: "an apply was interrupted",
     });
+  });
+
+  it("names the step that the journal saw begin", () => {
+    const record = { pending: { action: "restart" as const, fields: [] } };
+    const interruptedAt = new Map([["web", "create"]]);
+    expect(changeOf(instance(web(), { record }), web(), { interruptedAt })?.reason).toBe(
+      "an apply was interrupted at its step `create`",
+    );
   });
 
   it("live is set again, although the file is as it was recorded", () => {
