@@ -8,4 +8,37 @@
 //! launch::start(&globals.root, id)?;             // Gate::Socket: the same, from any process
 //! ```
 
+mod account;
+mod cgroupfs;
 pub mod channel;
+mod credentials;
+mod devices;
+mod exec;
+mod hooks;
+mod init;
+mod kernel;
+mod mounts;
+mod namespaces;
+mod options;
+mod overlay;
+mod parent;
+mod plan;
+mod process;
+mod reaper;
+mod rootfs;
+mod userns;
+
+pub use parent::{Created, Gate, Request, create, start};
+
+use crate::spec::Config;
+use crate::state::{State, Status};
+
+/// The hooks of a container that is gone; what fails is a warning.
+pub fn poststop(config: &Config, state: &State) {
+    let _ = hooks::run(
+        &config.hooks.poststop,
+        state,
+        Status::Stopped,
+        hooks::Failure::Warns,
+    );
+}

@@ -17,6 +17,7 @@ mod spec;
 mod state;
 mod supervise;
 mod sys;
+mod teardown;
 mod terminal;
 mod time;
 mod unpack;

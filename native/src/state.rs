@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Cgroups;
 use crate::error::{Context, Error, Result};
 use crate::spec;
 
@@ -37,6 +38,34 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Process>,
     pub started: bool,
+}
+
+/// The state as others see it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document<'a> {
+    oci_version: &'a str,
+    id: &'a str,
+    pid: i32,
+    pub status: Status,
+    bundle: &'a Path,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    created: &'a str,
+    owner: u32,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// A process for certain: pids are used again, pid and start time together are not.
@@ -93,12 +122,36 @@ impl State {
         }
     }
 
+    /// The container's cgroups.
+    pub fn cgroups(&self) -> Cgroups {
+        Cgroups::from_directories(self.cgroup.clone())
+    }
+
     /// Computed from the kernel.
     pub fn status(&self) -> Status {
         match (self.init().is_alive(), self.started) {
             (false, _) => Status::Stopped,
             (true, false) => Status::Created,
+            (true, true) if self.cgroups().frozen().unwrap_or(false) => Status::Paused,
             (true, true) => Status::Running,
+        }
+    }
+
+    /// What `state` prints and hooks read: OCI's document, with what `list` needs besides.
+    pub fn document(&self, status: Status) -> Document<'_> {
+        Document {
+            oci_version: &self.oci_version,
+            id: &self.id,
+            pid: if status == Status::Stopped {
+                0
+            } else {
+                self.pid
+            },
+            status,
+            bundle: &self.bundle,
+            created: &self.created,
+            owner: self.owner,
+            annotations: &self.annotations,
         }
     }
 }

@@ -1,8 +1,42 @@
-//! `pavlosc kill`.
+//! `pavlosc kill`: a signal for the container's init, or for everything in it.
 
-use crate::cli::Globals;
-use crate::error::{Error, Result};
+use std::os::fd::AsFd;
 
-pub fn run(_globals: &Globals, _args: lexopt::Parser) -> Result<u8> {
-    Err(Error::new("kill", "", "not built yet"))
+use lexopt::prelude::*;
+
+use crate::cli::{Globals, missing_id, usage};
+use crate::error::{Context, Error, Result};
+use crate::signal;
+use crate::state::{State, Status};
+use crate::sys;
+use crate::teardown;
+
+pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
+    let (mut id, mut name, mut all) = (None, None, false);
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Long("all") | Short('a') => all = true,
+            Value(value) if id.is_none() => id = Some(value.string().map_err(usage)?),
+            Value(value) if name.is_none() => name = Some(value.string().map_err(usage)?),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let id = id.ok_or_else(missing_id)?;
+    let name = name.unwrap_or_else(|| "TERM".to_owned());
+    let number = signal::parse(&name).ok_or_else(|| {
+        Error::new("send signal", name.as_str(), "is no signal")
+            .hint("a name such as TERM or a number from 1 to 64")
+    })?;
+    let state = State::load(&globals.root, &id)?;
+    if all {
+        return teardown::signal_all(&state, number).map(|()| 0);
+    }
+    match state.init().open() {
+        Some(pidfd) if state.status() != Status::Stopped => {
+            sys::signal::send(pidfd.as_fd(), number)
+                .at("send signal", id)
+                .map(|()| 0)
+        }
+        _ => Err(Error::new("send signal", id, "the container is stopped")),
+    }
 }

@@ -1,8 +1,100 @@
-//! `pavlosc run`.
+//! `pavlosc run`: create and start; in the foreground until the command ends.
 
-use crate::cli::Globals;
-use crate::error::{Error, Result};
+use std::os::fd::AsFd;
 
-pub fn run(_globals: &Globals, _args: lexopt::Parser) -> Result<u8> {
-    Err(Error::new("run", "", "not built yet"))
+use lexopt::prelude::*;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+use super::create::{Options, option_name, unknown};
+use crate::cli::{Globals, usage};
+use crate::error::{Context, Error, Result};
+use crate::launch::{self, Created, Gate};
+use crate::spec;
+use crate::teardown;
+use crate::terminal::foreground;
+
+pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
+    let mut options = Options::default();
+    let mut detach = false;
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Value(id) if options.id.is_none() => options.id = Some(id.string().map_err(usage)?),
+            Long("detach") | Short('d') => detach = true,
+            Long(_) | Short(_) => {
+                let name = option_name(&arg);
+                if !options.take(&name, &mut args)? {
+                    return Err(unknown(&name));
+                }
+            }
+            Value(other) => return Err(unknown(&other.to_string_lossy())),
+        }
+    }
+    if detach {
+        detached(globals, &options)
+    } else {
+        in_foreground(globals, &options)
+    }
+}
+
+fn detached(globals: &Globals, options: &Options) -> Result<u8> {
+    let mut created =
+        launch::create(&options.request(globals, Gate::Direct, [None, None, None])?)?;
+    started(globals, &mut created, |created| options.announce(created))?;
+    Ok(0)
+}
+
+fn in_foreground(globals: &Globals, options: &Options) -> Result<u8> {
+    let signals = foreground::block_signals()?;
+    let mut request = options.request(globals, Gate::Direct, [None, None, None])?;
+    let terminal = spec::load(&request.bundle)?
+        .process
+        .is_some_and(|process| process.terminal);
+    let mut pipes = None;
+    if !terminal {
+        let (relay, theirs) = foreground::pipes()?;
+        pipes = Some(relay);
+        request.stdio = theirs;
+    }
+    let mut created = launch::create(&request)?;
+    // The command's ends are its own now; ours would keep its pipes open.
+    drop(request);
+    started(globals, &mut created, |created| options.announce(created))?;
+    let relay = match (created.console.take(), pipes) {
+        (Some(master), _) => foreground::terminal(master)?,
+        (None, Some(relay)) => relay,
+        (None, None) => foreground::pipes()?.0,
+    };
+    let relayed = relay.relay(created.pidfd.as_fd(), &signals);
+    let code = wait(&created);
+    teardown::container(globals, &created.state)?;
+    relayed?;
+    code
+}
+
+/// Starts it; when that fails, nothing is left.
+fn started(
+    globals: &Globals,
+    created: &mut Created,
+    announce: impl FnOnce(&Created) -> Result<()>,
+) -> Result<()> {
+    announce(created)
+        .and_then(|()| created.start())
+        .inspect_err(|_| {
+            let _ = teardown::kill(&created.state);
+            let _ = waitid(WaitId::PidFd(created.pidfd.as_fd()), WaitIdOptions::EXITED);
+            let _ = teardown::container(globals, &created.state);
+        })
+}
+
+/// The command's exit code, 128 + n after signal n.
+fn wait(created: &Created) -> Result<u8> {
+    let status = rustix::io::retry_on_intr(|| {
+        waitid(WaitId::PidFd(created.pidfd.as_fd()), WaitIdOptions::EXITED)
+    })
+    .at("wait for command", "")?
+    .ok_or_else(|| Error::new("wait for command", "", "no status"))?;
+    let code = status
+        .exit_status()
+        .or(status.terminating_signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

@@ -1,8 +1,10 @@
-//! `pavlosc start`.
+//! `pavlosc start`: lets the command of a created container run.
 
-use crate::cli::Globals;
-use crate::error::{Error, Result};
+use crate::cli::{Globals, only_id};
+use crate::error::Result;
+use crate::launch;
 
-pub fn run(_globals: &Globals, _args: lexopt::Parser) -> Result<u8> {
-    Err(Error::new("start", "", "not built yet"))
+pub fn run(globals: &Globals, args: lexopt::Parser) -> Result<u8> {
+    launch::start(&globals.root, &only_id(args)?)?;
+    Ok(0)
 }

@@ -1,0 +1,170 @@
+//! Device nodes, the links of /dev, and the console.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+use super::init::Init;
+use super::mounts::{attach, copy};
+use crate::error::{Context, Error, Result};
+use crate::spec::linux::{Device, DeviceKind};
+use crate::sys::mount::Recursive;
+use crate::sys::process::terminal_peer;
+
+/// Makes a node; where the kernel does not let us (user namespaces), shows the host's.
+pub fn node(init: &Init, device: &Device) -> Result<()> {
+    if init.in_user_namespace() && device.kind != DeviceKind::Fifo {
+        return bind(init, device);
+    }
+    let subject = device.path.display().to_string();
+    let (Some(parent), Some(name)) = (device.path.parent(), device.path.file_name()) else {
+        return Err(Error::new(
+            "make device",
+            subject,
+            "the path has no last name",
+        ));
+    };
+    let parent = init.root()?.make_dir(parent, 0o755)?;
+    let mode = Mode::from_raw_mode(device.file_mode.unwrap_or(0o666) & 0o7777);
+    let number = rustix::fs::makedev(device.major, device.minor);
+    match rustix::fs::mknodat(&parent, name, file_type(device.kind), mode, number) {
+        Err(Errno::PERM) => return bind(init, device),
+        // A mount below /dev may have brought it; it must be the same one.
+        Err(Errno::EXIST) => {
+            let there = rustix::fs::openat(
+                &parent,
+                name,
+                OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
+            .at("open device", subject)?;
+            return verify(
+                &there,
+                file_type(device.kind),
+                device.major,
+                device.minor,
+                &device.path,
+            );
+        }
+        other => other.at("make device", subject.clone())?,
+    }
+    if (device.uid, device.gid) == (0, 0) {
+        return Ok(());
+    }
+    let (uid, gid) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
+    rustix::fs::chownat(
+        &parent,
+        name,
+        Some(uid),
+        Some(gid),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )
+    .at("give device to its owner", subject)
+}
+
+/// A symbolic link in the fresh /dev.
+pub fn link(init: &Init, name: &str, target: &str) -> Result<()> {
+    let directory = init.root()?.make_dir(Path::new("/dev"), 0o755)?;
+    match rustix::fs::symlinkat(target, &directory, name) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(Error::os("make link", format!("/dev/{name}"), errno)),
+    }
+}
+
+/// A terminal from the container's own devpts: the command's end becomes /dev/console and its
+/// standard descriptors, the master goes to whoever created the container.
+pub fn console(init: &mut Init, height: u16, width: u16) -> Result<()> {
+    let root = init.root()?;
+    let path = Path::new("/dev/pts/ptmx");
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    let master = root
+        .open(path, flags, Mode::empty())
+        .at("open terminal", "/dev/pts/ptmx")
+        .map_err(|error| error.hint("process.terminal needs a devpts mount at /dev/pts"))?;
+    verify(&master, FileType::CharacterDevice, 5, 2, path)?;
+    rustix::pty::unlockpt(&master).at("unlock terminal", "")?;
+    let terminal = terminal_peer(&master).at("open terminal", "")?;
+    if (height, width) != (0, 0) {
+        let size = rustix::termios::Winsize {
+            ws_row: height,
+            ws_col: width,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&master, size).at("set terminal size", "")?;
+    }
+    let at = Path::new("/dev/console");
+    let target = root.make_file(at)?;
+    attach(copy(&terminal, Recursive::No, at)?, &target, at)?;
+    init.master = Some(master);
+    init.terminal = Some(terminal);
+    Ok(())
+}
+
+/// An error unless the descriptor is this device.
+pub fn verify(fd: impl AsFd, kind: FileType, major: u32, minor: u32, path: &Path) -> Result<()> {
+    let stat = rustix::fs::fstat(fd).at("look at device", path.display().to_string())?;
+    let is = FileType::from_raw_mode(stat.st_mode) == kind
+        && (kind == FileType::Fifo || stat.st_rdev == rustix::fs::makedev(major, minor));
+    if is {
+        return Ok(());
+    }
+    Err(Error::new(
+        "check device",
+        path.display().to_string(),
+        format!("it is not the device {major}:{minor}"),
+    ))
+}
+
+fn bind(init: &Init, device: &Device) -> Result<()> {
+    let host = hosts(device)?;
+    let target = init.root()?.make_file(&device.path)?;
+    attach(
+        copy(&host, Recursive::No, &device.path)?,
+        &target,
+        &device.path,
+    )
+}
+
+/// The host's node, by its path or by its number.
+fn hosts(device: &Device) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let letter = if device.kind == DeviceKind::Block {
+        "block"
+    } else {
+        "char"
+    };
+    let by_number = format!("/dev/{letter}/{}:{}", device.major, device.minor);
+    let mut first = None;
+    for path in [device.path.as_path(), Path::new(&by_number)] {
+        let found = rustix::fs::open(path, flags, Mode::empty())
+            .at("open device", path.display().to_string())
+            .and_then(|fd| {
+                verify(
+                    &fd,
+                    file_type(device.kind),
+                    device.major,
+                    device.minor,
+                    path,
+                )
+                .map(|()| fd)
+            });
+        match found {
+            Ok(fd) => return Ok(fd),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first
+        .unwrap_or_else(|| Error::new("open device", by_number, "it is not there"))
+        .hint("without root, a device must exist on the host under the same path"))
+}
+
+fn file_type(kind: DeviceKind) -> FileType {
+    match kind {
+        DeviceKind::Character => FileType::CharacterDevice,
+        DeviceKind::Block => FileType::BlockDevice,
+        DeviceKind::Fifo => FileType::Fifo,
+    }
+}

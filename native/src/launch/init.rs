@@ -1,0 +1,218 @@
+//! The container's first process: executes the plan, then becomes the command.
+
+use std::os::fd::OwnedFd;
+
+use super::channel::{Channel, Message};
+use super::parent::Request;
+use super::plan::Operation;
+use super::{devices, exec, mounts, namespaces, process, reaper, rootfs};
+use crate::error::{Context, Error, Result};
+use crate::root::RootFd;
+use crate::spec::Config;
+use crate::spec::linux::NamespaceKind;
+use crate::state::Status;
+use crate::sys;
+
+/// What the clone hands to its child.
+pub struct Job<'a> {
+    pub request: &'a Request<'a>,
+    pub config: Config,
+    pub operations: Vec<Operation>,
+    pub channel: Channel,
+    /// Gate::Socket.
+    pub listener: Option<OwnedFd>,
+}
+
+/// What the operations share.
+pub struct Init<'a> {
+    pub request: &'a Request<'a>,
+    pub config: Config,
+    pub channel: Channel,
+    pub listener: Option<OwnedFd>,
+    /// The container's root, once there is one.
+    pub root: Option<RootFd>,
+    /// An own procfs that nothing in the container can have touched.
+    pub proc: Option<RootFd>,
+    /// The terminal: master until it is sent, and the command's end.
+    pub master: Option<OwnedFd>,
+    pub terminal: Option<OwnedFd>,
+    /// The empty directory that hides others, once mounted.
+    pub empty: Option<OwnedFd>,
+}
+
+/// Executes the plan; ends as the command, or with a word to the other end.
+pub fn run(job: Job) -> ! {
+    let Job {
+        request,
+        config,
+        operations,
+        channel,
+        listener,
+    } = job;
+    let mut init = Init {
+        request,
+        config,
+        channel,
+        listener,
+        root: None,
+        proc: None,
+        master: None,
+        terminal: None,
+        empty: None,
+    };
+    let Err(error) = init.execute(operations);
+    let _ = init.channel.send(&Message::Failed(error), None);
+    sys::process::exit(1)
+}
+
+impl Init<'_> {
+    fn execute(&mut self, operations: Vec<Operation>) -> Result<std::convert::Infallible> {
+        rustix::process::umask(rustix::fs::Mode::empty());
+        self.live_with_parent()?;
+        self.channel.wait_for_go()?;
+        for operation in operations {
+            self.step(operation)?;
+        }
+        Err(Error::new("execute plan", "", "the plan has no command"))
+    }
+
+    fn step(&mut self, operation: Operation) -> Result<()> {
+        match operation {
+            Operation::Join { kind, path } => namespaces::join(kind, &path),
+            Operation::BecomeRoot { groups } => namespaces::become_root(self, groups),
+            Operation::CgroupNamespace => {
+                sys::process::unshare(libc::CLONE_NEWCGROUP).at("make cgroup namespace", "")
+            }
+            Operation::TimeNamespace { offsets } => namespaces::time(self, &offsets),
+            Operation::Propagation(kind) => rootfs::propagation(kind),
+            Operation::Root { mount, at } => rootfs::attach(self, mount, &at),
+            Operation::RuntimeHooks => self.runtime_hooks(),
+            Operation::Mount(mount) => mounts::mount(self, mount),
+            Operation::Device(device) => devices::node(self, &device),
+            Operation::Link { name, target } => devices::link(self, name, target),
+            Operation::Account(text) => super::account::add(self.root()?, &text),
+            Operation::Console { height, width } => devices::console(self, height, width),
+            Operation::ContainerHooks => self.hooks(|hooks| &hooks.create_container),
+            Operation::Hostname(name) => {
+                rustix::system::sethostname(name.as_bytes()).at("set hostname", name)
+            }
+            Operation::Domainname(name) => {
+                rustix::system::setdomainname(name.as_bytes()).at("set domainname", name)
+            }
+            Operation::Loopback => namespaces::loopback(),
+            Operation::Sysctl { name, value } => namespaces::sysctl(self, &name, &value),
+            Operation::Readonly(path) => rootfs::readonly(self, &path),
+            Operation::Mask(path) => rootfs::mask(self, &path),
+            Operation::Pivot => rootfs::pivot(self),
+            Operation::ChangeRoot(path) => rootfs::change_root(self, &path),
+            Operation::ReadonlyRoot => rootfs::readonly_root(self),
+            Operation::RootPropagation { kind, recursive } => {
+                rootfs::root_propagation(self, kind, recursive)
+            }
+            Operation::NewKeyring => process::new_keyring(),
+            Operation::OomScore(score) => process::oom_score(self, score),
+            Operation::Gate => self.gate(),
+            Operation::Reaper => reaper::split(self),
+            Operation::Session => exec::session(self),
+            Operation::Exec => exec::exec(self).map(|never| match never {}),
+        }
+    }
+
+    /// The container's root.
+    pub fn root(&self) -> Result<&RootFd> {
+        self.root
+            .as_ref()
+            .ok_or_else(|| Error::new("execute plan", "", "the root is not there yet"))
+    }
+
+    /// A procfs for everything that is written to /proc; the container's own may be covered by
+    /// whatever its image or its configuration put there.
+    pub fn proc(&mut self) -> Result<&RootFd> {
+        if self.proc.is_none() {
+            self.proc = Some(mounts::private_proc()?);
+        }
+        self.proc
+            .as_ref()
+            .ok_or_else(|| Error::new("open procfs", "", "it is gone"))
+    }
+
+    /// A user namespace is in play: some of root's rights are missing.
+    pub fn in_user_namespace(&self) -> bool {
+        self.config.linux.namespace(NamespaceKind::User).is_some()
+    }
+
+    /// SIGKILL when the parent ends. A change of ids clears it: called again after each.
+    pub fn live_with_parent(&self) -> Result<()> {
+        if !self.request.die_with_parent {
+            return Ok(());
+        }
+        sys::process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0)
+            .at("tie to parent", "")
+            .map(drop)
+    }
+
+    /// Descriptors for 0, 1 and 2 of the command, where they are not the ones that are there.
+    pub fn stdio(&self) -> [Option<&OwnedFd>; 3] {
+        match &self.terminal {
+            Some(terminal) => [Some(terminal); 3],
+            None => self.request.stdio.each_ref().map(Option::as_ref),
+        }
+    }
+
+    fn runtime_hooks(&mut self) -> Result<()> {
+        if self.config.hooks.prestart.is_empty() && self.config.hooks.create_runtime.is_empty() {
+            return Ok(());
+        }
+        self.channel.send(&Message::Hooks, None)?;
+        self.channel.wait_for_go()
+    }
+
+    /// Hooks that run inside the container's namespaces.
+    pub fn hooks(
+        &self,
+        which: impl Fn(&crate::spec::config::Hooks) -> &Vec<crate::spec::config::Hook>,
+    ) -> Result<()> {
+        let hooks = which(&self.config.hooks);
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let state = crate::state::State {
+            oci_version: crate::state::OCI_VERSION.to_owned(),
+            id: self.request.id.to_owned(),
+            pid: std::process::id().cast_signed(),
+            start_time: 0,
+            bundle: self.request.bundle.clone(),
+            created: String::new(),
+            owner: 0,
+            annotations: self.config.annotations.clone(),
+            cgroup: std::collections::BTreeMap::default(),
+            supervisor: None,
+            started: false,
+        };
+        super::hooks::run(
+            hooks,
+            &state,
+            Status::Creating,
+            super::hooks::Failure::Fails,
+        )
+    }
+
+    fn gate(&mut self) -> Result<()> {
+        use std::os::fd::AsFd;
+        let master = self.master.take();
+        self.channel
+            .send(&Message::Ready, master.as_ref().map(AsFd::as_fd))?;
+        drop(master);
+        match self.listener.take() {
+            None => self.channel.wait_for_go()?,
+            Some(listener) => {
+                let flags = rustix::net::SocketFlags::CLOEXEC;
+                let socket =
+                    rustix::io::retry_on_intr(|| rustix::net::accept_with(&listener, flags))
+                        .at("wait for start", "")?;
+                self.channel = Channel::new(socket);
+            }
+        }
+        self.hooks(|hooks| &hooks.start_container)
+    }
+}

@@ -1,0 +1,350 @@
+//! The creating side: makes init, gives it what it cannot take itself, hears how it went.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::{Pid, Signal, WaitIdOptions};
+
+use super::channel::{Channel, Message};
+use super::{hooks, init, plan, userns};
+use crate::cgroup::{self, Cgroups};
+use crate::error::{Context, Error, Result};
+use crate::log;
+use crate::spec::{self, Config, linux::NamespaceKind};
+use crate::state::{self, Process, State, Status};
+use crate::sys::process::{Child, clone3};
+use crate::time;
+
+/// The socket in the state directory on which a created container waits for `start`.
+const GATE: &str = "start.sock";
+
+/// What to build.
+pub struct Request<'a> {
+    /// Directory of the containers' states.
+    pub root: &'a Path,
+    pub id: &'a str,
+    /// Absolute.
+    pub bundle: PathBuf,
+    /// Descriptors 0, 1 and 2 of the command; None: this process's own. A terminal
+    /// (`process.terminal`) takes the place of all three.
+    pub stdio: [Option<OwnedFd>; 3],
+    pub gate: Gate,
+    /// The container gets SIGKILL when this process ends (the supervisor's rule). State records
+    /// this process as `supervisor`.
+    pub die_with_parent: bool,
+    /// Descriptors 3 to 2 + n are the command's as well.
+    pub preserve_fds: u32,
+    /// The command has its own session keyring.
+    pub new_keyring: bool,
+}
+
+/// How the start is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// By `Created::start`, from this process.
+    Direct,
+    /// By `launch::start`, from any process, while the container exists.
+    Socket,
+}
+
+/// A container that is built and waits.
+#[derive(Debug)]
+pub struct Created {
+    /// As saved, `started` false.
+    pub state: State,
+    pub pidfd: OwnedFd,
+    /// The terminal's master, when `process.terminal`.
+    pub console: Option<OwnedFd>,
+    pub config: Config,
+    channel: Channel,
+    root: PathBuf,
+}
+
+impl Created {
+    /// Lets the command run (Gate::Direct) and runs the poststart hooks. An error is the
+    /// command's (not found: exit 127; not executable: 126); the container has ended then and
+    /// is the caller's to delete.
+    pub fn start(&mut self) -> Result<()> {
+        self.channel.send(&Message::Go, None)?;
+        started(&self.channel)?;
+        self.state.started = true;
+        self.state.save(&self.root)?;
+        hooks::run(
+            &self.config.hooks.poststart,
+            &self.state,
+            Status::Running,
+            hooks::Failure::Warns,
+        )
+    }
+}
+
+/// Builds the container up to its command. After an error nothing of it is left: no process,
+/// state, cgroup.
+pub fn create(request: &Request) -> Result<Created> {
+    super::kernel::check()?;
+    let config = spec::load(&request.bundle)?;
+    let directory = state::make_directory(request.root, request.id)?;
+    let mut made = Made {
+        cgroups: None,
+        child: None,
+    };
+    build(request, config, &directory, &mut made).inspect_err(|_| {
+        made.undo();
+        let _ = state::remove_directory(request.root, request.id);
+    })
+}
+
+/// Lets the command of a created container (Gate::Socket) run. Errors as `Created::start`.
+pub fn start(root: &Path, id: &str) -> Result<()> {
+    let mut state = State::load(root, id)?;
+    let status = state.status();
+    if status != Status::Created {
+        return Err(Error::new(
+            "start container",
+            id,
+            format!("it is {}, not created", status.name()),
+        ));
+    }
+    let config = spec::load(&state.bundle)?;
+    let channel = connect(&state::directory(root, id)?)?;
+    started(&channel)?;
+    state.started = true;
+    state.save(root)?;
+    hooks::run(
+        &config.hooks.poststart,
+        &state,
+        Status::Running,
+        hooks::Failure::Warns,
+    )
+}
+
+/// What must go again when the building fails.
+struct Made {
+    cgroups: Option<Cgroups>,
+    child: Option<Child>,
+}
+
+impl Made {
+    fn undo(&mut self) {
+        if let Some(child) = &self.child {
+            let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+            let _ = rustix::process::waitid(
+                rustix::process::WaitId::PidFd(child.pidfd.as_fd()),
+                WaitIdOptions::EXITED,
+            );
+        }
+        if let Some(Err(error)) = self.cgroups.as_ref().map(Cgroups::remove) {
+            log::warn(&error.to_string());
+        }
+    }
+}
+
+fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -> Result<Created> {
+    let userns = userns::Mapping::of(&config)?;
+    let facts = plan::Facts {
+        bundle: request.bundle.clone(),
+        groups: userns.as_ref().is_none_or(userns::Mapping::allows_groups),
+        new_keyring: request.new_keyring,
+    };
+    let operations = plan::make(&config, &facts)?;
+    for operation in &operations {
+        log::debug(|| format!("plan: {operation:?}"));
+    }
+    let cgroups = cgroup::Cgroups::create(
+        &cgroup::Request {
+            path: config.linux.cgroups_path.as_deref(),
+            id: request.id,
+            rootless: !rustix::process::geteuid().is_root(),
+        },
+        config.linux.resources.as_ref(),
+    )?;
+    let into = cgroups.v2_fd()?;
+    made.cgroups = Some(cgroups);
+    let listener = match request.gate {
+        Gate::Direct => None,
+        Gate::Socket => Some(listen(directory)?),
+    };
+    let (ours, theirs) = Channel::pair()?;
+    let joined = super::userns::join_before_clone(&config)?;
+    let child = clone3(clone_flags(&config), into.as_ref().map(AsFd::as_fd))
+        .map_err(|errno| super::kernel::explain_clone(errno, &config))?;
+    let Some(child) = child else {
+        drop(ours);
+        init::run(init::Job {
+            request,
+            config,
+            operations,
+            channel: theirs,
+            listener,
+        })
+    };
+    drop(joined);
+    drop(theirs);
+    let pid = child.pid;
+    let pidfd = rustix::io::fcntl_dupfd_cloexec(&child.pidfd, 3).at("copy descriptor", "pidfd")?;
+    made.child = Some(child);
+    let cgroups = made.cgroups.as_ref();
+    let mut state = initial_state(request, &config, cgroups, pid)?;
+    admit(userns.as_ref(), cgroups, into.is_some(), pid)?;
+    ours.send(&Message::Go, None)?;
+    let console = follow(&ours, &config, &state)?;
+    state.save(request.root)?;
+    state.pid = pid;
+    Ok(Created {
+        state,
+        pidfd,
+        console,
+        config,
+        channel: ours,
+        root: request.root.to_path_buf(),
+    })
+}
+
+/// Gives the new process its ids and its place in the v1 cgroups.
+fn admit(
+    userns: Option<&userns::Mapping>,
+    cgroups: Option<&Cgroups>,
+    in_v2: bool,
+    pid: i32,
+) -> Result<()> {
+    if let Some(mapping) = userns {
+        mapping.write(pid)?;
+    }
+    let (Some(cgroups), Some(pid)) = (cgroups, Pid::from_raw(pid)) else {
+        return Ok(());
+    };
+    if in_v2 {
+        cgroups.add_v1(pid)
+    } else {
+        cgroups.add(pid)
+    }
+}
+
+/// Serves init until it is ready.
+fn follow(channel: &Channel, config: &Config, state: &State) -> Result<Option<OwnedFd>> {
+    loop {
+        match channel.receive()? {
+            Some((Message::Ready, console)) => return Ok(console),
+            Some((Message::Hooks, _)) => {
+                hooks::run(
+                    &config.hooks.prestart,
+                    state,
+                    Status::Creating,
+                    hooks::Failure::Fails,
+                )?;
+                hooks::run(
+                    &config.hooks.create_runtime,
+                    state,
+                    Status::Creating,
+                    hooks::Failure::Fails,
+                )?;
+                channel.send(&Message::Go, None)?;
+            }
+            Some((Message::Failed(error), _)) => return Err(error),
+            _ => return Err(ended()),
+        }
+    }
+}
+
+/// Waits until the command runs: its init's end of the channel closes on exec.
+fn started(channel: &Channel) -> Result<()> {
+    match channel.receive()? {
+        None => Ok(()),
+        Some((Message::Failed(error), _)) => Err(error),
+        Some(_) => Err(ended()),
+    }
+}
+
+fn ended() -> Error {
+    Error::new("build container", "", "its init ended without a word")
+        .hint("it may have been killed: look for an out-of-memory message in the kernel's log")
+}
+
+fn initial_state(
+    request: &Request,
+    config: &Config,
+    cgroups: Option<&Cgroups>,
+    pid: i32,
+) -> Result<State> {
+    let process = Process::of(pid).ok_or_else(ended)?;
+    Ok(State {
+        oci_version: state::OCI_VERSION.to_owned(),
+        id: request.id.to_owned(),
+        pid,
+        start_time: process.start_time,
+        bundle: request.bundle.clone(),
+        created: time::now(),
+        owner: rustix::process::getuid().as_raw(),
+        annotations: config.annotations.clone(),
+        cgroup: cgroups
+            .map(|cgroups| cgroups.directories().clone())
+            .unwrap_or_default(),
+        supervisor: if request.die_with_parent {
+            Process::of(std::process::id().cast_signed())
+        } else {
+            None
+        },
+        started: false,
+    })
+}
+
+/// Namespaces that the clone makes. The cgroup namespace comes later, inside the new cgroup; the
+/// time namespace too, because offsets must be written before anyone is in it.
+fn clone_flags(config: &Config) -> u64 {
+    let kinds = [
+        (NamespaceKind::User, libc::CLONE_NEWUSER),
+        (NamespaceKind::Pid, libc::CLONE_NEWPID),
+        (NamespaceKind::Network, libc::CLONE_NEWNET),
+        (NamespaceKind::Mount, libc::CLONE_NEWNS),
+        (NamespaceKind::Ipc, libc::CLONE_NEWIPC),
+        (NamespaceKind::Uts, libc::CLONE_NEWUTS),
+    ];
+    kinds
+        .iter()
+        .filter(|(kind, _)| config.linux.is_new(*kind))
+        .map(|(_, flag)| *flag as u64)
+        .sum()
+}
+
+/// A listening socket in the state directory. Addressed through the directory's descriptor, since
+/// a socket's path may have 107 bytes only.
+fn listen(directory: &Path) -> Result<OwnedFd> {
+    let subject = directory.join(GATE).display().to_string();
+    let socket = gate_socket()?;
+    let (_held, address) = gate_address(directory)?;
+    rustix::net::bind(&socket, &address).at("bind start socket", subject.clone())?;
+    rustix::net::listen(&socket, 1).at("listen on start socket", subject)?;
+    Ok(socket)
+}
+
+fn connect(directory: &Path) -> Result<Channel> {
+    let socket = gate_socket()?;
+    let (_held, address) = gate_address(directory)?;
+    rustix::net::connect(&socket, &address)
+        .at("start container", directory.display().to_string())
+        .map_err(|error| error.hint("it is started already, or its init is gone"))?;
+    Ok(Channel::new(socket))
+}
+
+fn gate_socket() -> Result<OwnedFd> {
+    rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .at("make socket", GATE)
+}
+
+fn gate_address(directory: &Path) -> Result<(OwnedFd, SocketAddrUnix)> {
+    use std::os::fd::AsRawFd;
+    let flags =
+        rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let subject = directory.display().to_string();
+    let held = rustix::fs::open(directory, flags, rustix::fs::Mode::empty())
+        .at("open state directory", subject.clone())?;
+    let path = format!("/proc/self/fd/{}/{GATE}", held.as_raw_fd());
+    let address = SocketAddrUnix::new(path).at("address start socket", subject)?;
+    Ok((held, address))
+}
