@@ -88,7 +88,7 @@ fn must_be_empty(root: &OwnedFd) -> Result<()> {
     for entry in Dir::read_from(root).at("read directory", "root")? {
         let entry = entry.at("read directory", "root")?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            return Err(Error::new("unpack", "", "the directory is not empty")
+            return Err(Error::new("unpack", "root", "the directory is not empty")
                 .hint("give a new or empty directory"));
         }
     }

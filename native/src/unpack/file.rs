@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::unpack::entry::{Entries, Entry};
 use crate::unpack::sparse::Sparse;
 
-/// Zeros become a hole in aligned pieces of this many bytes.
+/// Zeros become a hole where they fill an aligned part of this many bytes.
 const HOLE: usize = 64 * 1024;
 
 /// Writes the data of `entry` from `entries`.
@@ -61,28 +61,21 @@ fn segment(
     Ok(written)
 }
 
-/// How many bytes of aligned zeros `piece`, which belongs at `offset`, starts with.
+/// How many bytes of zeros `piece`, which belongs at `offset`, starts with: whole parts.
 fn zeros(piece: &[u8], offset: u64) -> usize {
-    if !offset.is_multiple_of(HOLE as u64) {
-        return 0;
-    }
-    piece
-        .chunks_exact(HOLE)
-        .take_while(|part| is_zero(part))
-        .count()
-        * HOLE
+    parts(piece, offset).take_while(|part| is_zero(part)).map(<[u8]>::len).sum()
 }
 
-/// How many bytes to write until the next aligned zeros.
+/// How many bytes to write until the next part of zeros.
 fn until_zeros(piece: &[u8], offset: u64) -> usize {
-    let mut at = HOLE - (offset % HOLE as u64) as usize;
-    while let Some(part) = piece.get(at..at + HOLE) {
-        if is_zero(part) {
-            return at;
-        }
-        at += HOLE;
-    }
-    piece.len()
+    parts(piece, offset).take_while(|part| !is_zero(part)).map(<[u8]>::len).sum()
+}
+
+/// `piece` cut where its place in the file is a multiple of `HOLE`.
+fn parts(piece: &[u8], offset: u64) -> impl Iterator<Item = &[u8]> {
+    let first = (HOLE - (offset % HOLE as u64) as usize).min(piece.len());
+    let (first, rest) = piece.split_at(first);
+    std::iter::once(first).chain(rest.chunks(HOLE)).filter(|part| !part.is_empty())
 }
 
 fn is_zero(part: &[u8]) -> bool {

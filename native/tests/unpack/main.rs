@@ -1,0 +1,9 @@
+//! `pavlosc unpack`, through the built binary.
+
+mod attacks;
+mod builder;
+mod damage;
+mod formats;
+mod rig;
+mod rootless;
+mod roundtrip;
