@@ -67,12 +67,12 @@ function named(search: Search): Result<Found, readonly Problem[]> {
   if (problems.length > 0 || first === undefined) return failure(problems);
   for (const directory of ancestors(dirname(first), search)) {
     const others = filesIn(directory, reader);
-    if (!others.some((other) => other.path === first)) continue;
-    const rest = others.filter((other) => !chosen.has(other.path));
-    return success({
-      root: directory,
-      files: [...chosen.values(), ...rest.map((other) => ({ ...other, selected: false }))],
-    });
+    // What a pavlos.config.ts includes is known only when it has run.
+    if (!others.some((other) => other.path === first || other.kind === "config")) continue;
+    const rest = others
+      .filter((other) => !chosen.has(other.path))
+      .map((other) => ({ ...other, selected: false }));
+    return success({ root: directory, files: [...chosen.values(), ...rest] });
   }
   return success({ root: dirname(first), files: [...chosen.values()] });
 }
@@ -113,3 +113,14 @@ const kindOf = (path: string): "yaml" | "config" =>
 
 /** The environment's name where the file says none: "environments/api.yaml" is "api". */
 export const nameOfFile = (path: string): string => basename(path).replace(/\.(ya?ml|json)$/, "");
+
+/** Where a file would count that is not there yet. */
+export function watchedPaths(root: string): {
+  readonly files: readonly string[];
+  readonly directories: readonly string[];
+} {
+  return {
+    files: [configName, ...yamlNames, ".env"].map((name) => join(root, name)),
+    directories: [join(root, "environments")],
+  };
+}

@@ -1,7 +1,8 @@
 import type { Problem } from "../model/source.ts";
-import { nameOfFile } from "./discover.ts";
+import { type Found, nameOfFile } from "./discover.ts";
 import { notAMap } from "./documents.ts";
 import { problemAt } from "./problem.ts";
+import type { Loading } from "./resolve.ts";
 import type { MapNode, Span } from "./tree.ts";
 import type { Parsed } from "./yaml.ts";
 
@@ -16,8 +17,35 @@ export interface Draft {
   readonly selected: boolean;
 }
 
+/** All environments of the files that were found, and the project's name where pavlos.config.ts says one. */
+export async function readDrafts(
+  found: Found,
+  loading: Loading,
+): Promise<{ readonly drafts: readonly Draft[]; readonly project: string | null }> {
+  const drafts: Draft[] = [];
+  let project: string | null = null;
+  const queue = [...found.files];
+  for (const file of queue) {
+    if (file.kind === "yaml") {
+      const read = draftsOfYaml(file.path, await loading.documents.read(file.path));
+      drafts.push(...read.drafts.map((draft) => ({ ...draft, selected: file.selected })));
+      if (file.selected) loading.problems.push(...read.problems);
+      continue;
+    }
+    const { evaluateConfig } = await import("./config-file.ts");
+    const config = await evaluateConfig({ ...loading, path: file.path });
+    project ??= config?.project ?? null;
+    drafts.push(...(config?.drafts ?? []).map((draft) => ({ ...draft, selected: file.selected })));
+    for (const path of config?.included ?? []) {
+      if (!queue.some((other) => other.path === path))
+        queue.push({ path, kind: "yaml", selected: file.selected });
+    }
+  }
+  return { drafts, project };
+}
+
 /** The environments of a YAML file, one a document. */
-export function draftsOfYaml(
+function draftsOfYaml(
   path: string,
   parsed: Parsed,
 ): { readonly drafts: readonly Draft[]; readonly problems: readonly Problem[] } {
