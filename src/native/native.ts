@@ -32,14 +32,33 @@ export interface NativeError {
   readonly hint?: string | null;
 }
 
-/** The real pavlosc. `root` is where the containers' states are. */
-export function makeNative(binary: string, root: string): Native {
+/** The real pavlosc, with the project's lock that its processes share. */
+export interface RealNative extends Native {
+  /**
+   * From now on every process inherits this descriptor (null: none any more). When pavlos is killed,
+   * the lock is free only after the pavlosc that it started has finished: the next apply then finds
+   * nothing that still changes.
+   */
+  readonly hold: (descriptor: number | null) => void;
+}
+
+/** `root` is where the containers' states are. */
+export function makeNative(binary: string, root: string): RealNative {
   const globals = ["--root", root, "--log-format", "json"];
+  let held: number | null = null;
   return {
+    hold(descriptor) {
+      held = descriptor;
+    },
     run: (args, options = {}) =>
       new Promise((resolve) => {
         const child = spawn(binary, [...globals, ...args], {
-          stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+          stdio: [
+            options.input === undefined ? "ignore" : "pipe",
+            "pipe",
+            "pipe",
+            ...(held === null ? [] : [held]),
+          ],
           ...(options.signal === undefined ? {} : { signal: options.signal }),
         });
         const stdout: Buffer[] = [];

@@ -40,12 +40,17 @@ export interface Flock {
 /** Takes one exclusive lock on `path`, whose content then names the holder. */
 export type Locker = (path: string, options: LockOptions) => Promise<Result<Lock, Problem>>;
 
+/** `hold` is told the descriptor while the lock is held, null afterwards: for processes that share it. */
 export const makeLocker =
-  (flock: Flock): Locker =>
-  (path, options) =>
-    takeLock(flock, path, options);
+  (flock: Flock, hold: (descriptor: number | null) => void = () => undefined): Locker =>
+  async (path, options) => {
+    const taken = await takeLock(flock, path, options);
+    if (!taken.ok) return taken;
+    hold(taken.value);
+    return success(lockOf(taken.value, hold));
+  };
 
-async function takeLock(flock: Flock, path: string, options: LockOptions): Promise<Result<Lock, Problem>> {
+async function takeLock(flock: Flock, path: string, options: LockOptions): Promise<Result<number, Problem>> {
   for (;;) {
     const descriptor = openLock(path);
     if (typeof descriptor !== "number") return failure(descriptor);
@@ -57,7 +62,7 @@ async function takeLock(flock: Flock, path: string, options: LockOptions): Promi
     // Who held it before may have removed the directory: then this is a lock on nothing.
     if (isStill(path, descriptor)) {
       signHolder(descriptor, options.command);
-      return success(lockOf(descriptor));
+      return success(descriptor);
     }
     closeSync(descriptor);
   }
@@ -117,13 +122,14 @@ function signHolder(descriptor: number, command: string): void {
   writeSync(descriptor, `${JSON.stringify(holder)}\n`);
 }
 
-function lockOf(descriptor: number): Lock {
+function lockOf(descriptor: number, hold: (descriptor: number | null) => void): Lock {
   let held = true;
   return {
     release() {
       // Closing twice would close what has the number by then.
       if (!held) return;
       held = false;
+      hold(null);
       ftruncateSync(descriptor, 0);
       closeSync(descriptor);
     },

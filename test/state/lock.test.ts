@@ -92,6 +92,30 @@ describe("the project's lock", () => {
     expect(holders).toEqual([expect.stringContaining(`pid ${child.pid}, \`other\``)]);
   });
 
+  it("stays held while a process that was given it still works", async () => {
+    let descriptor: number | null = null;
+    const locker = makeLocker(nativeFlock(binary), (held) => {
+      descriptor = held;
+    });
+    const options = {
+      command: "pavlos apply",
+      waiting: () => undefined,
+      signal: new AbortController().signal,
+    };
+    const first = await locker(path, options);
+    child = spawn("sleep", ["100"], { stdio: ["ignore", "ignore", "ignore", descriptor] });
+    if (first.ok) first.value.release();
+    expect(descriptor).toBeNull();
+    let free = false;
+    const second = take(() => undefined).then(() => {
+      free = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(free).toBe(false);
+    child.kill("SIGKILL");
+    await second;
+  });
+
   it("is not fooled by a file that was removed while it waited", async () => {
     const first = await take();
     const second = take();
