@@ -49,7 +49,7 @@ pub struct Alternative {
     pub verdict: Verdict,
 }
 
-/// Resolves names and actions. `native`: the machine's architecture.
+/// Resolves names and actions. `native`: the machine's architecture, X86_64 or Aarch64.
 pub fn resolve(seccomp: &Seccomp, native: Arch) -> Result<Policy> {
     check(seccomp)?;
     let default = verdict(seccomp.default_action, seccomp.default_errno_ret);
@@ -70,8 +70,9 @@ pub fn resolve(seccomp: &Seccomp, native: Arch) -> Result<Policy> {
         default
     };
     let listed = |arch| arch == native || seccomp.architectures.contains(&arch);
-    for (audit, arches) in MACHINES {
-        if !arches.iter().any(|(arch, ..)| listed(*arch)) {
+    for (audit, family, arches) in MACHINES {
+        // No other machine's calls can arrive here.
+        if *family != native || !arches.iter().any(|(arch, ..)| listed(*arch)) {
             continue;
         }
         let mut ranges = Ranges(Vec::new());
@@ -94,34 +95,23 @@ pub fn resolve(seccomp: &Seccomp, native: Arch) -> Result<Policy> {
             ranges: ranges.0,
         });
     }
-    let own = policy
-        .machines
-        .iter()
-        .position(|machine| machine.audit == audit(native))
-        .unwrap_or(0);
-    policy.machines.swap(0, own);
     Ok(policy)
 }
 
 type Column = (Arch, usize, u32, bool);
 
-/// Audit value, and its architectures: column of the table, bit in the number, 64-bit arguments.
-const MACHINES: &[(u32, &[Column])] = &[
+/// Audit value, the machine that can run it, and its architectures: column of the table, bit in
+/// the number, 64-bit arguments. A machine's own come first.
+const MACHINES: &[(u32, Arch, &[Column])] = &[
     (
         0xc000_003e,
+        Arch::X86_64,
         &[(Arch::X86_64, 0, 0, true), (Arch::X32, 2, X32_BIT, false)],
     ),
-    (0x4000_0003, &[(Arch::X86, 1, 0, false)]),
-    (0xc000_00b7, &[(Arch::Aarch64, 3, 0, true)]),
-    (0x4000_0028, &[(Arch::Arm, 4, 0, false)]),
+    (0x4000_0003, Arch::X86_64, &[(Arch::X86, 1, 0, false)]),
+    (0xc000_00b7, Arch::Aarch64, &[(Arch::Aarch64, 3, 0, true)]),
+    (0x4000_0028, Arch::Aarch64, &[(Arch::Arm, 4, 0, false)]),
 ];
-
-fn audit(arch: Arch) -> u32 {
-    let found = MACHINES
-        .iter()
-        .find(|(_, arches)| arches.iter().any(|(known, ..)| *known == arch));
-    found.map_or(0, |(audit, _)| *audit)
-}
 
 fn check(seccomp: &Seccomp) -> Result<()> {
     let wrong = |field: String, reason: &str| Err(Error::new("check linux.seccomp", field, reason));

@@ -16,7 +16,6 @@ pub fn line(name: &str) -> Option<usize> {
 
 #[rustfmt::skip]
 pub const TABLE: &[(&str, [i32; 5])] = &[
-    ("SYSCALL_MASK", [-1, -1, -1, -1, 1048575]),
     ("_llseek", [-1, 140, -1, -1, 140]),
     ("_newselect", [-1, 142, -1, -1, 142]),
     ("_sysctl", [156, 149, -1, -1, 149]),

@@ -1,5 +1,6 @@
 //! Programs are run by an interpreter here, and by the kernel in `kernel`.
 
+mod default;
 mod kernel;
 mod oracle;
 mod random;

@@ -22,11 +22,13 @@ const ARCHES: [(Arch, u32, u32, usize, u32); 5] = [
     (Arch::Arm, 0x4000_0028, 0x4000_0028, 4, 0),
 ];
 
-const SETS: [&[Arch]; 4] = [
-    &[],
-    &[Arch::X32],
-    &[Arch::X86],
-    &[Arch::X86, Arch::X32, Arch::Aarch64, Arch::Arm],
+/// The machine's own, and what the profile lists.
+const SETS: [(Arch, &[Arch]); 5] = [
+    (Arch::X86_64, &[]),
+    (Arch::X86_64, &[Arch::X32]),
+    (Arch::X86_64, &[Arch::X86, Arch::X86_64]),
+    (Arch::X86_64, &[Arch::X86, Arch::X32, Arch::X86_64]),
+    (Arch::Aarch64, &[Arch::Arm]),
 ];
 
 #[test]
@@ -34,12 +36,12 @@ fn random_profiles_give_libseccomps_verdicts() {
     let library = Library::open();
     for seed in 1..=40 {
         let mut random = Random(seed);
-        let arches = random.pick(&SETS);
+        let (native, arches) = random.pick(&SETS);
         let known = |name: &str| agrees(&library, name) && !multiplexed(name);
         let profile = profile(&mut random, (arches, Kind::OneRule), known);
-        let theirs = oracle(&library, &profile);
+        let theirs = oracle(&library, (&profile, native));
         compare(
-            &profile,
+            (&profile, native),
             &mut random,
             (&|call, _| run(&theirs, call), &format!("seed {seed}")),
         );
@@ -50,10 +52,10 @@ fn random_profiles_give_libseccomps_verdicts() {
 fn random_profiles_give_what_a_plain_reading_of_their_rules_gives() {
     for seed in 1..=40 {
         let mut random = Random(seed);
-        let arches = random.pick(&SETS);
+        let (native, arches) = random.pick(&SETS);
         let profile = profile(&mut random, (arches, Kind::ManyRules), |_| true);
         compare(
-            &profile,
+            (&profile, native),
             &mut random,
             (
                 &|call, rules| read(&profile, call, rules),
@@ -84,7 +86,7 @@ fn the_table_has_libseccomps_numbers() {
 }
 
 /// Whether libseccomp knows a call on the same architectures; it is older than the table.
-fn agrees(library: &Library, name: &str) -> bool {
+pub fn agrees(library: &Library, name: &str) -> bool {
     let ours = line(name).map_or([-1; 5], |line| TABLE[line].1);
     ARCHES
         .iter()
@@ -93,7 +95,7 @@ fn agrees(library: &Library, name: &str) -> bool {
 
 /// On 32-bit x86 libseccomp also writes rules for socketcall and ipc, of which it drops the
 /// conditions; here a profile names those calls itself.
-fn multiplexed(name: &str) -> bool {
+pub fn multiplexed(name: &str) -> bool {
     let column = |name: &str| {
         TABLE
             .iter()
@@ -116,10 +118,14 @@ fn multiplexed(name: &str) -> bool {
 
 type Expected<'a> = &'a dyn Fn(&Call, &[&Rule]) -> u32;
 
-pub fn compare(profile: &Seccomp, random: &mut Random, (expected, what): (Expected, &str)) {
-    let ours = program(&resolve(profile, Arch::X86_64).unwrap());
+pub fn compare(
+    (profile, native): (&Seccomp, Arch),
+    random: &mut Random,
+    (expected, what): (Expected, &str),
+) {
+    let ours = program(&resolve(profile, native).unwrap());
     for (arch, audit, _, column, bit) in ARCHES {
-        let listed = arch == Arch::X86_64 || profile.architectures.contains(&arch);
+        let listed = arch == native || listed(profile, native).contains(&arch);
         let newest = newest(profile, column);
         let rules = Rules::new(profile, column);
         for number in (0..=500).chain([1000, 0x3fff_ffff]) {
@@ -187,6 +193,19 @@ fn holds(condition: &Condition, call: &Call, wide: bool) -> bool {
     }
 }
 
+/// What else runs on the machine; a profile may also list what does not.
+fn listed(profile: &Seccomp, native: Arch) -> Vec<Arch> {
+    let others = if native == Arch::X86_64 {
+        [Arch::X86, Arch::X32]
+    } else {
+        [Arch::Arm; 2]
+    };
+    others
+        .into_iter()
+        .filter(|arch| profile.architectures.contains(arch))
+        .collect()
+}
+
 fn forbids(profile: &Seccomp) -> bool {
     !matches!(
         profile.default_action,
@@ -251,11 +270,11 @@ fn arguments(rules: &[&Rule], random: &mut Random) -> Vec<[u64; 6]> {
 }
 
 /// As the other runtimes hand a profile to libseccomp.
-pub fn oracle(library: &Library, profile: &Seccomp) -> Vec<sock_filter> {
+pub fn oracle(library: &Library, (profile, native): (&Seccomp, Arch)) -> Vec<sock_filter> {
     let default = action(profile.default_action, profile.default_errno_ret);
     let tokens: Vec<u32> = ARCHES
         .iter()
-        .filter(|(arch, ..)| profile.architectures.contains(arch))
+        .filter(|(arch, ..)| *arch == native || listed(profile, native).contains(arch))
         .map(|(_, _, token, ..)| *token)
         .collect();
     let mut rules = Vec::new();
