@@ -9,6 +9,7 @@ import {
   realpathSync,
   renameSync,
   type Stats,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -27,6 +28,9 @@ export const trees = {
     return stats?.isSymbolicLink() ? readlinkSync(path) : null;
   },
   isDirectory: (path: string): boolean => unlessClosed(() => lstatSync(path))?.isDirectory() ?? false,
+  /** Of what a link leads to; null: missing. */
+  realStats: (path: string): Stats | null => unlessClosed(() => statSync(path)),
+  rename: (from: string, to: string): void => renameSync(from, to),
   stats: (path: string): Stats | null => unlessClosed(() => lstatSync(path)),
   list: (path: string): readonly string[] => unlessClosed(() => readdirSync(path).sort()) ?? [],
   /** Replaces a file as a whole; everybody may read it. */

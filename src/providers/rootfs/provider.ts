@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { trees } from "../../host/trees.ts";
-import type { Environment } from "../../model/environment.ts";
+import type { Environment, Rootfs } from "../../model/environment.ts";
 import { failure, type Result, success, unreachable } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
 import { errorOf, problemOf } from "../../native/native.ts";
@@ -9,39 +9,64 @@ import { environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context, Contribution, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
+import { makeArchives } from "./archive/archive.ts";
+import { observeArchives } from "./archive/observe.ts";
 import { checkRoots } from "./check.ts";
 import { hostContribution } from "./host.ts";
 import { treeContribution } from "./tree.ts";
 import { writtenSince } from "./written.ts";
 
 /** Root filesystems: the host's own, a directory, an archive; and the writable layers over them. */
-export const makeRootfsProvider = (tools: Tools): Provider => ({
-  name: "rootfs",
-  fields: ["rootfs", "readonly", "persist"],
-  check: (environments, context) => checkRoots(tools, environments, context),
-  async prepare(environment, context, { fresh }) {
-    if (!fresh) return success(undefined);
-    return dropLayers(tools, environment.name, context);
-  },
-  async contribute(environment, context) {
-    const identity = identityOf(environment, tools.host);
-    if (!identity.ok) return failure({ code: "identity-impossible", ...identity.failure, place: null });
-    if (!environment.persist || environment.readonly) {
-      const dropped = await dropLayers(tools, environment.name, context);
-      if (!dropped.ok) return dropped;
-    }
-    return contribution(tools, environment, { identity: identity.value, context });
-  },
-  written: async (records, context) => writtenSince(tools.paths, records, context),
-  remove: (name, context) => dropLayers(tools, name, context),
-});
+export function makeRootfsProvider(tools: Tools): Provider {
+  const archives = makeArchives(tools);
+  return {
+    name: "rootfs",
+    fields: ["rootfs", "readonly", "persist"],
+    check: (environments, context) => checkRoots(tools, environments, context),
+    observe: (instances) => observeArchives(tools, instances),
+    async prepare(environment, context, { fresh }) {
+      const { rootfs } = environment;
+      if (rootfs.kind === "archive") {
+        const ready = await archives.ensure({ environment, rootfs, context });
+        if (!ready.ok) return ready;
+      }
+      return fresh ? dropLayers(tools, environment.name, context) : success(undefined);
+    },
+    async contribute(environment, context) {
+      const identity = identityOf(environment, tools.host);
+      if (!identity.ok) return failure({ code: "identity-impossible", ...identity.failure, place: null });
+      if (!environment.persist || environment.readonly) {
+        const dropped = await dropLayers(tools, environment.name, context);
+        if (!dropped.ok) return dropped;
+      }
+      const { rootfs } = environment;
+      if (rootfs.kind !== "archive")
+        return contribution(tools, environment, { identity: identity.value, context, rootfs });
+      const lower = await archives.lower({ environment, rootfs, context });
+      if (!lower.ok) return lower;
+      const own = environmentPaths(tools.paths, context.project.id, environment.name);
+      return attempt(`the root filesystem of ${environment.name} cannot be prepared`, () => ({
+        ...treeContribution(lower.value.path, own, { identity: identity.value, direct: false }),
+        keep: { sha256: lower.value.sha256 },
+      }));
+    },
+    written: async (records, context) => writtenSince(tools.paths, records, context),
+    remove: (name, context) => dropLayers(tools, name, context),
+  };
+}
+
+interface Plain {
+  readonly identity: Identity;
+  readonly context: Context;
+  readonly rootfs: Exclude<Rootfs, { kind: "archive" }>;
+}
 
 async function contribution(
   tools: Tools,
   environment: Environment,
-  { identity, context }: { readonly identity: Identity; readonly context: Context },
+  { identity, context, rootfs }: Plain,
 ): Promise<Result<Contribution, Problem>> {
-  const { rootfs, name } = environment;
+  const { name } = environment;
   const own = environmentPaths(tools.paths, context.project.id, name);
   return attempt(`the root filesystem of ${name} cannot be prepared`, () => {
     switch (rootfs.kind) {
@@ -49,8 +74,6 @@ async function contribution(
         return hostContribution(tools, environment, { identity, context });
       case "path":
         return treeContribution(rootfs.path, own, { identity, direct: rootfs.mode === "direct" });
-      case "archive":
-        throw new Error("archives are not ready yet");
       default:
         return unreachable(rootfs);
     }
