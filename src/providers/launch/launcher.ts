@@ -7,7 +7,7 @@ import type { Context, Created, CreateRequest, Launcher } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { writeBundle } from "./bundle.ts";
 import { readProcess } from "./processes.ts";
-import { compareSecrets, hashSecrets, readSecrets, type Secrets } from "./secrets.ts";
+import { compareSecrets, hashSecrets, readSecrets, type Secrets, secretProblem } from "./secrets.ts";
 
 /** Owns the containers: everything that pavlosc does for reconcile/ goes through here. */
 export function makeLauncher(tools: Tools): Launcher {
@@ -95,11 +95,7 @@ async function makeReady(
 ): Promise<Result<Ready, Problem>> {
   const { environment } = request;
   const secrets = readSecrets(tools, environment);
-  if (!secrets.ok) {
-    const { name, message, hint } = secrets.failure;
-    const place = context.place(environment.name, `secrets.${name}`);
-    return failure({ code: "secret-missing", message, hint, place });
-  }
+  if (!secrets.ok) return failure(secretProblem(environment.name, secrets.failure, context));
   const bundle = await writeBundle(tools, request, context);
   if (!bundle.ok) return bundle;
   return success({ name: environment.name, bundle: bundle.value, secrets: secrets.value });

@@ -11,7 +11,7 @@ import type { Tools } from "../tools.ts";
 import { superviseOf } from "./bundle.ts";
 import { changeVariables } from "./live-env.ts";
 import { seccompOf } from "./seccomp.ts";
-import { readSecrets } from "./secrets.ts";
+import { readSecrets, secretProblem } from "./secrets.ts";
 
 /** The command and everything around it that is fixed when it starts. */
 export const makeLaunchProvider = (tools: Tools): Provider => ({
@@ -67,10 +67,7 @@ async function problemsOf(
     problems.push({ code: "identity-impossible", message, hint, place: context.place(name, path) });
   }
   const secrets = readSecrets(tools, environment);
-  if (!secrets.ok) {
-    const { name: secret, message, hint } = secrets.failure;
-    problems.push({ code: "secret-missing", message, hint, place: context.place(name, `secrets.${secret}`) });
-  }
+  if (!secrets.ok) problems.push(secretProblem(name, secrets.failure, context));
   const seccomp = await seccompOf(tools, environment, context);
   if (!seccomp.ok) problems.push(seccomp.failure);
   return problems;
