@@ -18,6 +18,8 @@ export interface Files {
   replace(path: string, text: string): void;
   /** As `replace`, and the text survives a power cut once the promise is fulfilled. */
   replaceDurably(path: string, text: string): Promise<void>;
+  /** A new file for everybody to read (mode 0644 less the umask); throws when there is one. */
+  create(path: string, text: string): void;
   append(path: string, text: string): void;
   /** A file or a whole tree, without following links; missing is fine. */
   remove(path: string): Promise<void>;

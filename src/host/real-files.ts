@@ -35,6 +35,7 @@ export const realFiles: Files = {
     renameSync(temporary, path);
   },
   replaceDurably,
+  create: (path, text) => writeFileSync(path, text, { flag: "wx", mode: 0o644 }),
   append: (path, text) => appendFileSync(path, text, { mode: 0o600 }),
   remove: (path) => rm(path, { recursive: true, force: true }),
 };

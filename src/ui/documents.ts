@@ -1,3 +1,4 @@
+import type { Environment } from "../model/environment.ts";
 import type { Instance } from "../model/instance.ts";
 import type { Change, FieldChange, Plan } from "../model/plan.ts";
 import type { Place, Problem } from "../model/source.ts";
@@ -42,6 +43,13 @@ export function instanceDocument(project: string, instance: Instance): object {
     ports: [],
     gpus: [],
   };
+}
+
+/** The same for an environment that the files name and nobody has made yet. */
+export function missingDocument(project: string, environment: Environment): object {
+  const { name, rootfs } = environment;
+  const nothing = { pid: null, startedAt: null, exitCode: null, health: null };
+  return { project, name, status: "missing", ...nothing, rootfs, addresses: [], ports: [], gpus: [] };
 }
 
 /** What --json prints when a command failed; `code` and `message` are the first problem's. */

@@ -15,6 +15,8 @@ export function liveProgress(terminal: Terminal, base: string): Progress {
 
   return {
     begin(plan) {
+      // Asked again, because the machine had changed: one picture is enough.
+      if (rows.size > 0) return;
       for (const change of plan.changes) rows.set(change.environment, new Row(change));
       drawing = draw([...rows.values()].map((row) => row.task));
     },

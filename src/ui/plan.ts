@@ -12,8 +12,12 @@ export interface PlanOptions {
 }
 
 /** The plan as a person reads it: one block for each environment, and a count line last. */
-export function renderPlan(plan: Plan, options: PlanOptions): string {
-  const blocks = plan.changes.map((change) => blockOf(change, options.base));
+export const renderPlan = (plan: Plan, options: PlanOptions): string =>
+  [...renderChanges(plan.changes, options), summaryLine(plan)].join("\n");
+
+/** The lines of the blocks alone. */
+export function renderChanges(changes: readonly Change[], options: PlanOptions): readonly string[] {
+  const blocks = changes.map((change) => blockOf(change, options.base));
   const rows = blocks.flatMap((block) => block.rows);
   const widths: Widths = {
     head: widest(blocks.map((block) => block.head)) + 4,
@@ -21,19 +25,18 @@ export function renderPlan(plan: Plan, options: PlanOptions): string {
     value: widest(rows.map((row) => row.value)) + 2,
     source: widest(rows.map((row) => row.source)) + 3,
   };
-  const lines = blocks.flatMap(({ change, head, rows: own }) => [
+  return blocks.flatMap(({ change, head, rows: own }) => [
     headLine(change, head.padEnd(widths.head), options.style),
     ...own.map((row) => rowLine(row, widths, options.style)),
     ...(change.dataLost === null ? [] : [lossLine(change, change.dataLost, options)]),
   ]);
-  return [...lines, summaryLine(plan)].join("\n");
 }
 
-/** "Plan: 1 to create, 2 live, ..."; what only the record notes is counted when there is any. */
+/** "Plan: 1 to create, 2 live, ..."; the rarer actions are counted when there are any. */
 export function summaryLine(plan: Plan): string {
-  const { create, live, restart, recreate, destroy, record } = plan.summary;
+  const { create, live, restart, recreate, destroy, record, stop } = plan.summary;
   const counts = `${create} to create, ${live} live, ${restart} to restart, ${recreate} to recreate, ${destroy} to destroy`;
-  return `Plan: ${counts}${record > 0 ? `, ${record} to note` : ""}.`;
+  return `Plan: ${counts}${stop > 0 ? `, ${stop} to stop` : ""}${record > 0 ? `, ${record} to note` : ""}.`;
 }
 
 /** How each action looks; the colours say how much it disturbs. */
@@ -43,6 +46,7 @@ export const symbols = {
   live: { text: "~", color: "cyan" },
   restart: { text: "↻", color: "yellow" },
   recreate: { text: "-/+", color: "magenta" },
+  stop: { text: "■", color: "yellow" },
   destroy: { text: "-", color: "red" },
 } as const satisfies Record<Action, { text: string; color: string }>;
 

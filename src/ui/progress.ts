@@ -95,5 +95,6 @@ const pastTense = {
   live: "changed live",
   restart: "restarted",
   recreate: "recreated",
+  stop: "stopped",
   destroy: "destroyed",
 } as const;

@@ -65,7 +65,7 @@ it("cuts a long value in the middle and keeps it on one line", () => {
   ]);
   expect(text.split("\n")).toHaveLength(3);
   expect(text).toContain("…");
-  expect(text).toContain('\\nat the end"');
+  expect(text).toContain("at the end");
 });
 
 it("shows since when data was written with the date, when that was another day", () => {
@@ -94,6 +94,7 @@ function planOf(changes: readonly Change[]): Plan {
     live: 0,
     restart: 0,
     recreate: 0,
+    stop: 0,
     destroy: 0,
   };
   for (const { action } of changes) summary[action] += 1;

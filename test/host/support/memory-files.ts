@@ -43,6 +43,10 @@ export function memoryFiles(effect: (what: string) => void = () => undefined): M
       await Promise.resolve();
       replace(path, text);
     },
+    create(path, text) {
+      if (texts.has(path)) throw Object.assign(new Error(`exists: ${path}`), { code: "EEXIST" });
+      replace(path, text);
+    },
     append(path, text) {
       effect(`append ${path}`);
       if (!directories.has(dirname(path))) throw missing(path);

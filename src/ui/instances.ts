@@ -1,0 +1,59 @@
+import type { Rootfs } from "../model/environment.ts";
+import type { Status } from "../model/instance.ts";
+import { shortPath } from "./places.ts";
+import { renderTable } from "./table.ts";
+import type { Style } from "./terminal.ts";
+import { formatAge } from "./values.ts";
+
+/** One line of `pavlos ps`. */
+export interface Listed {
+  /** Null: all lines are of one project. */
+  readonly project: string | null;
+  readonly name: string;
+  readonly status: Status;
+  readonly pid: number | null;
+  readonly startedAt: string | null;
+  readonly exitCode: number | null;
+  readonly rootfs: Rootfs;
+}
+
+export interface ListOptions {
+  readonly style: Style;
+  readonly base: string;
+  readonly now: Date;
+}
+
+export function renderInstances(list: readonly Listed[], { style, base, now }: ListOptions): string {
+  const withProject = list.some((item) => item.project !== null);
+  const header = [...(withProject ? ["PROJECT"] : []), "NAME", "STATUS", "PID", "SINCE", "ROOT"];
+  const rows = list.map((item) => [
+    ...(withProject ? [item.project ?? ""] : []),
+    item.name,
+    statusCell(item, style),
+    item.pid === null ? "-" : String(item.pid),
+    item.pid === null || item.startedAt === null
+      ? "-"
+      : formatAge(now.getTime() - Date.parse(item.startedAt)),
+    rootCell(item.rootfs, base),
+  ]);
+  return renderTable(header, rows, style);
+}
+
+const colors = {
+  running: "green",
+  starting: "cyan",
+  unhealthy: "yellow",
+  stopped: "gray",
+  failed: "red",
+  missing: "gray",
+} as const satisfies Record<Status, string>;
+
+function statusCell({ status, exitCode }: Listed, style: Style): string {
+  const code = exitCode === null || status === "running" || status === "missing" ? "" : ` (${exitCode})`;
+  return style(colors[status], `${status}${code}`);
+}
+
+function rootCell(rootfs: Rootfs, base: string): string {
+  if (rootfs.kind === "host") return "host";
+  return rootfs.kind === "path" ? shortPath(rootfs.path, base) : shortPath(rootfs.archive, base);
+}
