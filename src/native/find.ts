@@ -4,8 +4,7 @@ import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 
 /**
- * Path of pavlosc: PAVLOS_NATIVE, else the one beside the bundle, else (from a checkout) the newest
- * place where a build leaves it.
+ * Path of pavlosc: PAVLOS_NATIVE, else the one beside the bundle, where a build leaves it.
  */
 export function findNative(
   files: Files,
@@ -25,11 +24,5 @@ export function findNative(
   });
 }
 
-/** From dist/cli.js, from dist/chunks/, from src/native/. */
-const besides = [
-  "native/pavlosc",
-  "../native/pavlosc",
-  "../../dist/native/pavlosc",
-  "../../native/target/release/pavlosc",
-  "../../native/target/debug/pavlosc",
-];
+/** From dist/chunks/, from dist/cli.js, from src/native/. */
+const besides = ["../native/pavlosc", "native/pavlosc", "../../dist/native/pavlosc"];

@@ -26,6 +26,8 @@ export const blobsPath = (paths: StatePaths): string => join(paths.data, "store"
 export const layersPath = (paths: StatePaths): string => join(paths.data, "store", "layers");
 /** What pavlosc gets as --root. */
 export const containersPath = (paths: StatePaths): string => join(paths.run, "containers");
+/** Holds one directory for each project. */
+export const projectsPath = (paths: StatePaths): string => join(paths.data, "environments");
 export const projectPath = (paths: StatePaths, projectId: string): string =>
   join(paths.data, "environments", projectId);
 export const volumePath = (paths: StatePaths, projectId: string, volume: string): string =>

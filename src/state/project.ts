@@ -74,7 +74,8 @@ export function openProjectState(project: ProjectIdentity, tools: StateTools): P
   };
 }
 
-function readRecords(files: Files, directory: string): Records {
+/** What `directory` (of one project) holds; looking takes no lock. */
+export function readRecords(files: Files, directory: string): Records {
   const records: InstanceRecord[] = [];
   const leftovers: Leftover[] = [];
   for (const name of files.list(directory) ?? []) {
