@@ -1,0 +1,81 @@
+import { didYouMean } from "../../config/suggest.ts";
+import type { ConfigReader } from "../../host/config-reader.ts";
+import { realConfigReader } from "../../host/real-config-reader.ts";
+import type { Environment } from "../../model/environment.ts";
+import type { Desired } from "../../model/project.ts";
+import { failure, type Result, success } from "../../model/result.ts";
+import type { Problem } from "../../model/source.ts";
+import type { Invocation } from "../invocation.ts";
+import { openPlace, openProject, type Place } from "../session.ts";
+
+/** What is to run, and the files that say so. */
+export interface Chosen {
+  readonly place: Place;
+  readonly desired: Desired;
+  readonly environment: Environment;
+}
+
+type Problems = readonly Problem[];
+
+/** By name; without one the project's only environment, or the one that is called default. */
+export async function chooseEnvironment(
+  invocation: Invocation,
+  name: string | null,
+): Promise<Result<Chosen, Problems>> {
+  const project = await openProject(invocation);
+  if (!project.ok) return project;
+  const { desired } = project.value;
+  const { environments } = desired;
+  const wanted = name ?? (environments.length === 1 ? environments[0]?.name : "default");
+  const environment = environments.find((one) => one.name === wanted);
+  if (environment !== undefined) return success({ place: project.value, desired, environment });
+  const names = environments.map((one) => one.name);
+  return failure([name === null ? nameNeeded(names) : unknownName(name, names)]);
+}
+
+/** The host's root with all defaults: for a directory without any configuration. */
+export async function hostEnvironment(): Promise<Result<Chosen, Problems>> {
+  return await virtual("host", "rootfs: host\n");
+}
+
+async function virtual(name: string, yaml: string): Promise<Result<Chosen, Problems>> {
+  const place = openPlace();
+  if (!place.ok) return place;
+  const file = `${process.cwd()}/${name}.yaml`;
+  const { loadProject } = await import("../../config/load.ts");
+  const desired = await loadProject({
+    cwd: process.cwd(),
+    files: [file],
+    host: place.value.host,
+    env: process.env,
+    reader: readerWith(file, yaml),
+  });
+  if (!desired.ok) return desired;
+  const [environment] = desired.value.environments;
+  if (environment === undefined) throw new Error("a text with one environment gave none");
+  return success({ place: place.value, desired: desired.value, environment });
+}
+
+/** The file system with one more file. */
+const readerWith = (file: string, text: string): ConfigReader => ({
+  ...realConfigReader,
+  readText: (path) => (path === file ? success(text) : realConfigReader.readText(path)),
+  stat: (path) => (path === file ? "file" : realConfigReader.stat(path)),
+  realpath: (path) => (path === file ? file : realConfigReader.realpath(path)),
+});
+
+const nameNeeded = (names: readonly string[]): Problem => ({
+  code: "name-needed",
+  message: `this project has ${names.length} environments: say in which one to run`,
+  place: null,
+  expected: names.join(", "),
+  hint: `for example \`pavlos run ${names[0] ?? "NAME"} -- ls\`; one that is called default needs no name`,
+});
+
+const unknownName = (name: string, names: readonly string[]): Problem => ({
+  code: "unknown-environment",
+  message: `the files name no environment \`${name}\``,
+  place: null,
+  ...(names.length > 0 ? { expected: names.join(", ") } : {}),
+  hint: didYouMean(name, names) ?? "`pavlos config` shows all of them; a command goes behind --",
+});

@@ -1,0 +1,101 @@
+import { currentSelf, readHostFacts } from "../host/facts.ts";
+import { realFiles } from "../host/real-files.ts";
+import type { Event } from "../model/event.ts";
+import type { HostFacts } from "../model/host.ts";
+import type { Desired, ProjectIdentity } from "../model/project.ts";
+import { failure, type Result, success } from "../model/result.ts";
+import type { Problem } from "../model/source.ts";
+import { findNative } from "../native/find.ts";
+import { makeNative } from "../native/native.ts";
+import type { Registry } from "../providers/registry.ts";
+import type { Loaded, Machinery } from "../reconcile/api.ts";
+import { nativeFlock } from "../state/flock.ts";
+import { locateState, prepareState } from "../state/locate.ts";
+import { makeLocker } from "../state/lock.ts";
+import { containersPath, type StatePaths } from "../state/paths.ts";
+import { openProjectState } from "../state/project.ts";
+import type { Invocation } from "./invocation.ts";
+
+type Problems = readonly Problem[];
+
+/** This machine, for this caller: what every command on a project begins with. */
+export interface Place {
+  readonly host: HostFacts;
+  readonly paths: StatePaths;
+}
+
+/** A project, and where its state lies. The files may be broken or gone. */
+export interface Project extends Place {
+  readonly identity: ProjectIdentity;
+}
+
+/** A project whose files were read. */
+export interface LoadedProject extends Project {
+  readonly desired: Desired;
+}
+
+/** Reads this machine and where the state lies. */
+export function openPlace(): Result<Place, Problems> {
+  const self = currentSelf();
+  const host = readHostFacts(realFiles, self);
+  const paths = locateState(realFiles, self, host.caller.home);
+  return paths.ok ? success({ host, paths: paths.value }) : failure([paths.failure]);
+}
+
+/** Finds and loads the files of the project that the caller stands in. */
+export async function openProject(invocation: Invocation): Promise<Result<LoadedProject, Problems>> {
+  const place = openPlace();
+  if (!place.ok) return place;
+  const { result } = await loadFiles(invocation, place.value.host);
+  if (!result.ok) return result;
+  return success({ ...place.value, identity: result.value.project, desired: result.value });
+}
+
+/** Reads the files, and tells which they are even when something is wrong with them. */
+export async function loadFiles({ globals }: Invocation, host: HostFacts): Promise<Loaded> {
+  const { loadTracked } = await import("../config/load.ts");
+  const { realConfigReader: reader } = await import("../host/real-config-reader.ts");
+  const { files, profiles } = globals;
+  return await loadTracked({ cwd: process.cwd(), files, profiles, host, env: process.env, reader });
+}
+
+/** What reconcile/ works with. `report` is told what happens. */
+export async function openMachinery(
+  invocation: Invocation,
+  project: Project,
+  report: (event: Event) => void,
+): Promise<Result<Machinery, Problems>> {
+  const { paths, identity } = project;
+  const registry = await openRegistry(project);
+  if (!registry.ok) return registry;
+  const { providers, launcher, binary } = registry.value;
+  const locker = makeLocker(nativeFlock(binary));
+  const now = () => new Date();
+  return success({
+    project: identity,
+    providers,
+    launcher,
+    state: openProjectState(identity, { files: realFiles, locker, paths, now }),
+    now,
+    report,
+    signal: invocation.interruption(),
+  });
+}
+
+/** The providers, and the path of pavlosc that they call. */
+export async function openRegistry({
+  host,
+  paths,
+}: Place): Promise<Result<Registry & { readonly binary: string }, Problems>> {
+  const binary = findNative(realFiles, process.env);
+  if (!binary.ok) return failure([binary.failure]);
+  const { makeRegistry } = await import("../providers/registry.ts");
+  const native = makeNative(binary.value, containersPath(paths));
+  return success({
+    ...makeRegistry({ host, paths, files: realFiles, native, env: process.env }),
+    binary: binary.value,
+  });
+}
+
+/** Makes the directories of the state, when something is about to be written there. */
+export const makeStateDirectories = ({ paths }: Place): void => prepareState(realFiles, currentSelf(), paths);

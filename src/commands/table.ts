@@ -1,0 +1,185 @@
+/** One command: what help, parsing, completion and the README know of it. */
+export interface CommandSpec {
+  readonly name: string;
+  /** As commander writes them: "[names...]", "<file>". */
+  readonly args: string;
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+  /** A command follows `--`. */
+  readonly inner?: true;
+  /** Its arguments are names of environments: completed as such. */
+  readonly environments?: true;
+  /** -f means something else here. */
+  readonly ownFile?: true;
+}
+
+export interface OptionSpec {
+  /** "-n, --lines <count>" */
+  readonly flags: string;
+  readonly description: string;
+  readonly repeatable?: true;
+}
+
+export const globalOptions: readonly OptionSpec[] = [
+  { flags: "-C, --directory <dir>", description: "work as if started in this directory" },
+  {
+    flags: "-f, --file <file>",
+    description: "this configuration instead of the one found by walking up (repeatable)",
+    repeatable: true,
+  },
+  {
+    flags: "--profile <name>",
+    description: "also the environments of this profile (repeatable)",
+    repeatable: true,
+  },
+  { flags: "--json", description: "print one JSON document" },
+  { flags: "-y, --yes", description: "do not ask" },
+  { flags: "-q, --quiet", description: "print less" },
+  { flags: "-v, --verbose", description: "print more" },
+  { flags: "--runtime <path>", description: "another OCI runtime instead of pavlosc, e.g. crun" },
+];
+
+export const commands = [
+  {
+    name: "init",
+    args: "[name]",
+    summary: "write a first environment file",
+    options: [
+      { flags: "--name <name>", description: "its name (default: the directory's)" },
+      { flags: "--config-ts", description: "also a typed pavlos.config.ts" },
+    ],
+  },
+  {
+    name: "diff",
+    args: "[names...]",
+    summary: "show what apply would change; exit code 2 when there is something",
+    options: [{ flags: "--files", description: "list the files written in the environments' roots instead" }],
+    environments: true,
+  },
+  {
+    name: "apply",
+    args: "[names...]",
+    summary: "make it so",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "watch",
+    args: "[names...]",
+    summary: "keep it so while you edit",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "ps",
+    args: "",
+    summary: "list environments and what they do",
+    options: [{ flags: "-a, --all", description: "of all projects on this machine" }],
+  },
+  {
+    name: "shell",
+    args: "[name]",
+    summary: "a shell inside",
+    options: [
+      { flags: "-u, --user <user>", description: "me, root, a name or uid[:gid]" },
+      { flags: "-w, --workdir <dir>", description: "working directory inside" },
+    ],
+    environments: true,
+  },
+  {
+    name: "exec",
+    args: "[name]",
+    summary: "run a command inside; its exit code",
+    options: [
+      { flags: "-u, --user <user>", description: "me, root, a name or uid[:gid]" },
+      { flags: "-w, --workdir <dir>", description: "working directory inside" },
+      { flags: "-e, --env <name=value>", description: "environment variable (repeatable)", repeatable: true },
+      { flags: "-t, --tty", description: "with a terminal (default: when there is one)" },
+      { flags: "-T, --no-tty", description: "without a terminal" },
+    ],
+    inner: true,
+    environments: true,
+  },
+  {
+    name: "run",
+    args: "[name]",
+    summary: "one command in a fresh container in the foreground; its exit code",
+    options: [
+      { flags: "-u, --user <user>", description: "me, root, a name or uid[:gid]" },
+      { flags: "-w, --workdir <dir>", description: "working directory inside" },
+      { flags: "-e, --env <name=value>", description: "environment variable (repeatable)", repeatable: true },
+      { flags: "-t, --tty", description: "with a terminal (default: when there is one)" },
+      { flags: "-T, --no-tty", description: "without a terminal" },
+    ],
+    inner: true,
+    environments: true,
+  },
+  {
+    name: "logs",
+    args: "[names...]",
+    summary: "what the command printed",
+    options: [
+      { flags: "-f, --follow", description: "wait for more" },
+      { flags: "-n, --lines <count>", description: "only the last lines" },
+      { flags: "--since <time>", description: "only since then: 10m, 2h, or a date" },
+      { flags: "--timestamps", description: "with the time of each line" },
+    ],
+    environments: true,
+    ownFile: true,
+  },
+  {
+    name: "start",
+    args: "[names...]",
+    summary: "start what was stopped, as last applied",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "stop",
+    args: "[names...]",
+    summary: "stop; roots and volumes stay",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "restart",
+    args: "[names...]",
+    summary: "stop and start, as last applied",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "destroy",
+    args: "[names...]",
+    summary: "remove containers and roots; volumes stay",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "config",
+    args: "[names...]",
+    summary: "the resolved environments, and where each value was written",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "schema",
+    args: "",
+    summary: "print the JSON schema of the environment file",
+    options: [],
+  },
+  {
+    name: "doctor",
+    args: "",
+    summary: "check this machine, with the fix for each thing that is missing",
+    options: [],
+  },
+  {
+    name: "completion",
+    args: "<shell>",
+    summary: "print completions for bash, zsh or fish",
+    options: [],
+  },
+] as const satisfies readonly CommandSpec[];
+
+export type CommandName = (typeof commands)[number]["name"];
