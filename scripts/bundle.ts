@@ -15,6 +15,12 @@ await build({
   target: "node22.18",
   minifySyntax: true,
   minifyWhitespace: true,
+  // yaml offers its ES modules only to browsers; they are the same code and half the size when bundled.
+  alias: { yaml: new URL("../node_modules/yaml/browser/index.js", import.meta.url).pathname },
+  // For packages in CommonJS that require Node's own modules.
+  banner: {
+    js: 'import{createRequire as pavlosRequire}from"node:module";const require=pavlosRequire(import.meta.url);',
+  },
   legalComments: "none",
   logLevel: "warning",
 });

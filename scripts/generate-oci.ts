@@ -18,3 +18,5 @@ export async function generateOci(): Promise<void> {
     writeFileSync(target, types);
   }
 }
+
+if (import.meta.main) await generateOci();
