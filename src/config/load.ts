@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import type { ConfigReader } from "../host/config-reader.ts";
 import type { HostFacts } from "../model/host.ts";
-import type { Desired } from "../model/project.ts";
+import type { Desired, ProjectIdentity } from "../model/project.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Place, Problem } from "../model/source.ts";
 import { discover, type Found, watchedPaths } from "./discover.ts";
 import { documentStore } from "./documents.ts";
-import { readDrafts } from "./drafts.ts";
+import { type Draft, readDrafts } from "./drafts.ts";
 import { projectIdentity } from "./identity.ts";
 import { impactTable } from "./impacts.ts";
 import { projectVariables } from "./project-variables.ts";
 import { type Loading, type Resolved, resolveDraft } from "./resolve.ts";
+import type { MapNode } from "./tree.ts";
 
 export interface LoadOptions {
   readonly cwd: string;
@@ -56,6 +57,35 @@ export async function loadTracked(options: LoadOptions): Promise<Loaded> {
 
 async function load(loading: Loading, found: Found): Promise<Result<Desired, readonly Problem[]>> {
   const { drafts, project } = await readDrafts(found, loading);
+  return desiredOf(loading, drafts, projectIdentity(found.root, project));
+}
+
+/** An environment that is already a tree, as the only one of a project at `root`. */
+export async function loadTree(
+  options: LoadOptions,
+  given: GivenTree,
+): Promise<Result<Desired, readonly Problem[]>> {
+  const { root, tree, name, file } = given;
+  const loading = begin(options, { root, files: [] });
+  loading.follow(file);
+  const draft: Draft = { tree, defaultName: name, span: tree.span, selected: true };
+  return await desiredOf(loading, [draft], projectIdentity(root, null));
+}
+
+export interface GivenTree {
+  /** Real path of the project's directory. */
+  readonly root: string;
+  readonly tree: MapNode;
+  readonly name: string;
+  /** Where the tree was read. */
+  readonly file: string;
+}
+
+async function desiredOf(
+  loading: Loading,
+  drafts: readonly Draft[],
+  project: ProjectIdentity,
+): Promise<Result<Desired, readonly Problem[]>> {
   const resolved: Resolved[] = [];
   for (const draft of drafts) {
     const one = await resolveDraft(draft, loading);
@@ -66,7 +96,7 @@ async function load(loading: Loading, found: Found): Promise<Result<Desired, rea
     .filter((one) => one.kind === "active")
     .sort((a, b) => (a.environment.name < b.environment.name ? -1 : 1));
   return success({
-    project: projectIdentity(found.root, project),
+    project,
     environments: active.map((one) => one.environment),
     inactive: resolved.flatMap((one) => (one.kind === "inactive" ? [one.name] : [])).sort(),
     places: new Map(active.map((one) => [one.environment.name, one.places])),

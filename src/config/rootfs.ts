@@ -35,7 +35,7 @@ function directory(scope: Scope, text: string, mode: "overlay" | "direct"): Root
   const at = placeOf(scope, "path");
   const path = hostPath(scope, at, text);
   const found = scope.reader.stat(path);
-  if (path === "/") {
+  if (path === "/" && mode !== "direct") {
     report(scope, at, {
       code: "rootfs-is-host",
       message: "/ is the machine's own root",
