@@ -10,6 +10,14 @@ export function placesOf(tree: Tree, fromFiles: ReadonlyMap<string, Variable>): 
   return places;
 }
 
+/** Where the value at a path was written, else its nearest ancestor. */
+export function placeOf(places: Places, path: string): Place | null {
+  for (let at = path; ; at = at.slice(0, Math.max(at.lastIndexOf("."), at.lastIndexOf("["), 0))) {
+    const place = places.get(at);
+    if (place || at === "") return place ?? null;
+  }
+}
+
 function collect(tree: Tree, path: string, places: Map<string, Place>): void {
   places.set(path, placeOfSpan(tree.span));
   if (tree.kind === "list")
