@@ -18,5 +18,3 @@ export async function generateOci(): Promise<void> {
     writeFileSync(target, types);
   }
 }
-
-if (import.meta.main) await generateOci();

@@ -3,6 +3,7 @@ import type { Problem } from "../model/source.ts";
 import { problemAt, problemWithoutPlace } from "./problem.ts";
 import type { Source, Tree } from "./tree.ts";
 import type { Parsed } from "./yaml.ts";
+import { parsePlainYaml } from "./yaml-plain.ts";
 
 /** Reads and parses each YAML file once. */
 export interface Documents {
@@ -25,6 +26,8 @@ async function readOne(path: string, reader: ConfigReader): Promise<Parsed> {
   const text = reader.readText(path);
   if (!text.ok) return { source: null, documents: [], problems: [unreadable(path, text.failure.message)] };
   const source: Source = { file: path, text: text.value };
+  const plain = parsePlainYaml(source);
+  if (plain) return { source, documents: [plain], problems: [] };
   const { parseYaml } = await import("./yaml.ts");
   return parseYaml(source);
 }

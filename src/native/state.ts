@@ -9,6 +9,8 @@ export interface ContainerState {
   readonly startTime: number;
   /** ISO 8601. */
   readonly created: string;
+  /** Absolute path of the bundle; "" when unknown. */
+  readonly bundle: string;
   /** By v1 controller, "" for version 2: absolute directory. */
   readonly cgroup: Readonly<Record<string, string>>;
   readonly supervisor: { readonly pid: number; readonly startTime: number } | null;
@@ -49,6 +51,7 @@ function asState(value: unknown): ContainerState | null {
     pid,
     startTime,
     created: typeof created === "string" ? created : new Date(0).toISOString(),
+    bundle: typeof state.bundle === "string" ? state.bundle : "",
     cgroup: (state.cgroup ?? {}) as Readonly<Record<string, string>>,
     supervisor: (state.supervisor ?? null) as ContainerState["supervisor"],
     started: state.started === true,

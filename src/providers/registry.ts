@@ -1,4 +1,4 @@
-import { makeForeground } from "./launch/foreground.ts";
+import { makeForeground } from "./launch/bundle.ts";
 import { makeLauncher } from "./launch/launcher.ts";
 import { makeLaunchProvider } from "./launch/provider.ts";
 import { makeMountsProvider } from "./mounts/provider.ts";

@@ -1,15 +1,18 @@
 import { join } from "node:path";
+import { trees } from "../../host/trees.ts";
 import type { Environment } from "../../model/environment.ts";
-import { failure, type Result } from "../../model/result.ts";
+import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
 import { configOf, printConfig } from "../../oci/config.ts";
 import { identityOf } from "../../oci/identity.ts";
+import type { OciConfig } from "../../oci/oci-runtime.gen.ts";
 import type { Supervise } from "../../oci/supervise.gen.ts";
 import { containerIdOf, environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
-import type { Context, CreateRequest } from "../provider.ts";
+import type { Context, CreateRequest, Foreground } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { seccompOf } from "./seccomp.ts";
+import { readSecrets, secretProblem } from "./secrets.ts";
 
 /** 10 MiB in each of 5 files. */
 const logLimits = { maxSize: 10 << 20, maxFiles: 5 };
@@ -17,10 +20,50 @@ const logLimits = { maxSize: 10 << 20, maxFiles: 5 };
 /** Writes config.json and supervise.json; gives the bundle's directory. */
 export async function writeBundle(
   tools: Tools,
-  { environment, contributions }: CreateRequest,
+  request: CreateRequest,
   context: Context,
 ): Promise<Result<string, Problem>> {
-  const { host, files, paths } = tools;
+  const { environment } = request;
+  const config = await makeConfig(tools, request, context);
+  if (!config.ok) return config;
+  const { files, paths } = tools;
+  const own = environmentPaths(paths, context.project.id, environment.name);
+  return attempt(`the bundle of ${environment.name} cannot be written`, () => {
+    trees.makeDirectory(join(own.bundle, "rootfs"), 0o755);
+    trees.makeDirectory(join(own.directory, "logs"), 0o755);
+    files.replace(join(own.bundle, "config.json"), printConfig(config.value));
+    files.replace(join(own.bundle, "supervise.json"), JSON.stringify(superviseOf(environment, own)));
+    return own.bundle;
+  });
+}
+
+/** Bundles without a supervisor. Nobody hands the secrets over here, so they are in the bundle. */
+export const makeForeground = (tools: Tools): Foreground => ({
+  async bundle(request, context) {
+    const { environment, containerId, directory, terminal } = request;
+    const secrets = readSecrets(tools, environment);
+    if (!secrets.ok) return failure(secretProblem(environment.name, secrets.failure, context));
+    const spec = {
+      ...environment,
+      tty: terminal,
+      env: { ...environment.env, ...secrets.value },
+    };
+    const config = await makeConfig(tools, { ...request, environment: spec }, context, containerId);
+    if (!config.ok) return config;
+    return attempt(`the bundle of ${environment.name} cannot be written`, () => {
+      trees.makeDirectory(join(directory, "rootfs"), 0o755);
+      tools.files.replace(join(directory, "config.json"), printConfig(config.value));
+    });
+  },
+});
+
+async function makeConfig(
+  tools: Tools,
+  { environment, contributions }: CreateRequest,
+  context: Context,
+  containerId = containerIdOf(context.project.id, environment.name),
+): Promise<Result<OciConfig, Problem>> {
+  const { host } = tools;
   const { name } = environment;
   const identity = identityOf(environment, host);
   if (!identity.ok) {
@@ -29,23 +72,18 @@ export async function writeBundle(
   }
   const seccomp = await seccompOf(tools, environment, context);
   if (!seccomp.ok) return seccomp;
-  const config = configOf({
-    environment,
-    identity: identity.value,
-    host,
-    contributions,
-    containerId: containerIdOf(context.project.id, name),
-    seccomp: seccomp.value,
-    term: tools.env.TERM,
-  });
-  const own = environmentPaths(paths, context.project.id, name);
-  return attempt(`the bundle of ${name} cannot be written`, () => {
-    files.makeDirectory(join(own.bundle, "rootfs"), 0o755);
-    files.makeDirectory(join(own.directory, "logs"), 0o755);
-    files.replace(join(own.bundle, "config.json"), printConfig(config));
-    files.replace(join(own.bundle, "supervise.json"), JSON.stringify(superviseOf(environment, own)));
-    return own.bundle;
-  });
+  const term = tools.env.TERM;
+  return success(
+    configOf({
+      environment,
+      identity: identity.value,
+      host,
+      contributions,
+      containerId,
+      seccomp: seccomp.value,
+      term,
+    }),
+  );
 }
 
 /** How the supervisor treats this environment. */

@@ -1,12 +1,13 @@
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
 import { asNativeError, errorOf, type NativeOutcome, problemOf } from "../../native/native.ts";
-import { containerIdOf, containersPath } from "../../state/paths.ts";
+import { readContainerState } from "../../native/state.ts";
+import { containerIdOf, containersPath, projectPath } from "../../state/paths.ts";
 import type { Context, Created, CreateRequest, Launcher } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { writeBundle } from "./bundle.ts";
 import { readProcess } from "./processes.ts";
-import { compareSecrets, hashSecrets, readSecrets, type Secrets } from "./secrets.ts";
+import { compareSecrets, hashSecrets, readSecrets, type Secrets, secretProblem } from "./secrets.ts";
 
 /** Owns the containers: everything that pavlosc does for reconcile/ goes through here. */
 export function makeLauncher(tools: Tools): Launcher {
@@ -23,7 +24,11 @@ export function makeLauncher(tools: Tools): Launcher {
     async strays(records, context) {
       const known = new Set(records.map((record) => record.containerId));
       const ids = files.list(containersPath(paths)) ?? [];
-      return ids.filter((id) => id.startsWith(`${context.project.id}-`) && !known.has(id));
+      // Another project's ids may begin with this one's: the bundle tells whose it is.
+      const own = `${projectPath(paths, context.project.id)}/`;
+      return ids
+        .filter((id) => id.startsWith(`${context.project.id}-`) && !known.has(id))
+        .filter((id) => readContainerState(files, containersPath(paths), id)?.bundle.startsWith(own));
     },
     create: (requests, context) => create(tools, requests, context),
     async hook(environment, containerId, command, context) {
@@ -90,11 +95,7 @@ async function makeReady(
 ): Promise<Result<Ready, Problem>> {
   const { environment } = request;
   const secrets = readSecrets(tools, environment);
-  if (!secrets.ok) {
-    const { name, message, hint } = secrets.failure;
-    const place = context.place(environment.name, `secrets.${name}`);
-    return failure({ code: "secret-missing", message, hint, place });
-  }
+  if (!secrets.ok) return failure(secretProblem(environment.name, secrets.failure, context));
   const bundle = await writeBundle(tools, request, context);
   if (!bundle.ok) return bundle;
   return success({ name: environment.name, bundle: bundle.value, secrets: secrets.value });

@@ -37,6 +37,7 @@ function readStatus(files: Files, path: string): Process | null {
       startedAt: typeof status.startedAt === "string" ? status.startedAt : null,
       exitCode,
       killed: typeof status.signal === "number" && !requested,
+      requested,
     };
   } catch {
     // Written atomically, so this is not the supervisor's: as if it were not there.

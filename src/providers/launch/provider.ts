@@ -1,6 +1,6 @@
 import { kill } from "node:process";
 import type { Environment } from "../../model/environment.ts";
-import { failure } from "../../model/result.ts";
+import { failure, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
 import { isAlive, readContainerState } from "../../native/state.ts";
 import { identityOf } from "../../oci/identity.ts";
@@ -9,8 +9,9 @@ import { attempt } from "../attempt.ts";
 import type { Checked, Container, Context, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { superviseOf } from "./bundle.ts";
+import { changeVariables } from "./live-env.ts";
 import { seccompOf } from "./seccomp.ts";
-import { readSecrets } from "./secrets.ts";
+import { readSecrets, secretProblem } from "./secrets.ts";
 
 /** The command and everything around it that is fixed when it starts. */
 export const makeLaunchProvider = (tools: Tools): Provider => ({
@@ -34,13 +35,20 @@ export const makeLaunchProvider = (tools: Tools): Provider => ({
     return { problems: found.flat(), notices: [] };
   },
   async change(environment, fields, context, container) {
-    const other = fields.find((path) => path !== "stop" && !path.startsWith("stop."));
+    const topOf = (path: string): string => path.split(".")[0] ?? path;
+    const other = fields.find((path) => !["stop", "env"].includes(topOf(path)));
     if (other !== undefined)
       return failure({
         code: "not-changeable",
         message: `${other} of the running ${environment.name} cannot be changed`,
         place: null,
       });
+    const paths = fields.filter((path) => topOf(path) === "env");
+    if (paths.length > 0) {
+      const changed = await changeVariables(tools, environment, { context, paths });
+      if (!changed.ok) return changed;
+    }
+    if (paths.length === fields.length) return success(undefined);
     return changeStop(tools, environment, { context, container });
   },
 });
@@ -59,10 +67,7 @@ async function problemsOf(
     problems.push({ code: "identity-impossible", message, hint, place: context.place(name, path) });
   }
   const secrets = readSecrets(tools, environment);
-  if (!secrets.ok) {
-    const { name: secret, message, hint } = secrets.failure;
-    problems.push({ code: "secret-missing", message, hint, place: context.place(name, `secrets.${secret}`) });
-  }
+  if (!secrets.ok) problems.push(secretProblem(name, secrets.failure, context));
   const seccomp = await seccompOf(tools, environment, context);
   if (!seccomp.ok) problems.push(seccomp.failure);
   return problems;

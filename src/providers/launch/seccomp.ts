@@ -1,6 +1,8 @@
 import type { Environment } from "../../model/environment.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
+import { capabilitiesOf } from "../../oci/capabilities.ts";
+import { defaultSeccomp } from "../../oci/seccomp.ts";
 import type { Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 
@@ -14,7 +16,10 @@ export async function seccompOf(
 ): Promise<Result<Profile | null, Problem>> {
   const { seccomp, privileged } = environment.security;
   if (seccomp === "unconfined" || privileged) return success(null);
-  if (seccomp === "default") return success(null);
+  if (seccomp === "default") {
+    const { bounding = [] } = capabilitiesOf(environment.security, true);
+    return success(defaultSeccomp(bounding));
+  }
   return readProfile(tools, environment, context);
 }
 

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { reasonOf } from "../../host/errno.ts";
 import type { Environment, SecretSource } from "../../model/environment.ts";
 import { failure, type Result, success } from "../../model/result.ts";
+import type { Problem } from "../../model/source.ts";
+import type { Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 
 /** The values of an environment's secrets, by name: only ever held in memory. */
@@ -14,6 +16,17 @@ export interface SecretFailure {
   readonly message: string;
   readonly hint: string;
 }
+
+export const secretProblem = (
+  environment: string,
+  { name, message, hint }: SecretFailure,
+  context: Context,
+): Problem => ({
+  code: "secret-missing",
+  message,
+  hint,
+  place: context.place(environment, `secrets.${name}`),
+});
 
 export function readSecrets(tools: Tools, environment: Environment): Result<Secrets, SecretFailure> {
   const values: Record<string, string> = {};

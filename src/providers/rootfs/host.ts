@@ -33,6 +33,7 @@ export function hostContribution(
     mounts: [...parts, ...temporary(identity), ...opened],
     maskedPaths: [...hiddenPaths(environment, tools.host.caller, tools.paths), ...closed],
     workdir: context.project.root,
+    ...(layout.whole ? {} : { rootPath: join(own.bundle, "rootfs") }),
     keep: { unsupported: layout.unsupported },
   };
 }
