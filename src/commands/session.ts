@@ -6,7 +6,7 @@ import type { Desired, ProjectIdentity } from "../model/project.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import { findNative } from "../native/find.ts";
-import { makeNative } from "../native/native.ts";
+import { makeNative, type RealNative } from "../native/native.ts";
 import type { Registry } from "../providers/registry.ts";
 import type { Loaded, Machinery } from "../reconcile/api.ts";
 import { nativeFlock } from "../state/flock.ts";
@@ -68,8 +68,8 @@ export async function openMachinery(
   const { paths, identity } = project;
   const registry = await openRegistry(project);
   if (!registry.ok) return registry;
-  const { providers, launcher, binary } = registry.value;
-  const locker = makeLocker(nativeFlock(binary));
+  const { providers, launcher, binary, hold } = registry.value;
+  const locker = makeLocker(nativeFlock(binary), hold);
   const now = () => new Date();
   return success({
     project: identity,
@@ -86,7 +86,7 @@ export async function openMachinery(
 export async function openRegistry({
   host,
   paths,
-}: Place): Promise<Result<Registry & { readonly binary: string }, Problems>> {
+}: Place): Promise<Result<Registry & Pick<RealNative, "hold"> & { readonly binary: string }, Problems>> {
   const binary = findNative(realFiles, process.env);
   if (!binary.ok) return failure([binary.failure]);
   const { makeRegistry } = await import("../providers/registry.ts");
@@ -94,6 +94,7 @@ export async function openRegistry({
   return success({
     ...makeRegistry({ host, paths, files: realFiles, native, env: process.env }),
     binary: binary.value,
+    hold: native.hold,
   });
 }
 
