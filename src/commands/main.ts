@@ -11,6 +11,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const parsed = parse(argv, manifest.version);
   if (!parsed.ok) {
+    if (parsed.failure.code !== 0 && argv.includes("--json"))
+      return await complain([misuse(parsed.failure.err)], terminal, true);
     terminal.raw("stdout", parsed.failure.out);
     terminal.raw("stderr", parsed.failure.err);
     return parsed.failure.code;
@@ -80,6 +82,14 @@ async function complain(problems: readonly Problem[], terminal: Terminal, json: 
   showProblems(problems, terminal);
   return exitCodes.failed;
 }
+
+const misuse = (said: string): Problem => {
+  const [message = "", ...hint] = said
+    .replace(/^pavlos: /, "")
+    .trimEnd()
+    .split("\n");
+  return { code: "usage", message, place: null, hint: hint.join(" ").replace("next: ", "") };
+};
 
 /** Something that no code expected. The stack helps whoever repairs it; --verbose shows it. */
 function bug(error: unknown, verbose: boolean): Problem {

@@ -36,8 +36,10 @@ export function parse(argv: readonly string[], version: string): Result<Parsed, 
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // A bare `pavlos` shows the help: that is no mistake.
-    const code = error.code === "commander.help" ? 0 : error.exitCode;
-    return failure({ code, ...written });
+    if (error.code === "commander.help") return failure({ code: 0, out: written.out + written.err, err: "" });
+    if (error.exitCode !== 0)
+      written.err += "next: `pavlos --help` lists the commands, `pavlos help COMMAND` its options\n";
+    return failure({ code: error.exitCode, ...written });
   }
   if (parsed === null) return failure({ code: 1, ...written });
   return checkInner(parsed);
@@ -67,7 +69,9 @@ function programOf(version: string, written: { out: string; err: string }, found
       },
       outputError: (text, write) => write(text.replace(/^error: /, "pavlos: ")),
     })
-    .showHelpAfterError(false);
+    .configureHelp({
+      subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}`,
+    });
   for (const option of globalOptions) program.addOption(optionOf(option));
   // Subcommands copy these settings from the program when they are made by `command`.
   for (const spec of commands) addCommand(program, spec, found);

@@ -1,12 +1,12 @@
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { Invocation, Verb } from "./invocation.ts";
-import { type Chosen, chooseEnvironment, hostEnvironment } from "./run/choose.ts";
+import { type Chosen, chooseEnvironment, hostEnvironment, legacyEnvironment } from "./run/choose.ts";
 import { runEnvironment } from "./run/foreground.ts";
 
 /**
  * `pavlos run [NAME] [-- COMMAND]`: one command in a fresh container in the foreground; nothing of it
- * stays. Without a project: on the host's root.
+ * stays. Without a project: on the host's root. `pavlos run FILE.json`: the first Pavlos's format.
  */
 export const run: Verb = async (invocation) => {
   const chosen = await choose(invocation);
@@ -18,6 +18,7 @@ export const run: Verb = async (invocation) => {
 
 async function choose(invocation: Invocation): Promise<Result<Chosen, readonly Problem[]>> {
   const [name = null, ...rest] = invocation.args;
+  if (name?.endsWith(".json")) return await legacyEnvironment(invocation, name);
   const chosen = await chooseEnvironment(invocation, name);
   const command = invocation.inner ?? rest;
   const noProject =

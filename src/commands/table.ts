@@ -103,7 +103,7 @@ export const commands = [
   {
     name: "run",
     args: "[name]",
-    summary: "one command in a fresh container in the foreground; its exit code",
+    summary: "one command in a fresh container in the foreground; its exit code. Also a legacy FILE.json",
     options: [
       { flags: "-u, --user <user>", description: "me, root, a name or uid[:gid]" },
       { flags: "-w, --workdir <dir>", description: "working directory inside" },
@@ -161,6 +161,12 @@ export const commands = [
     summary: "the resolved environments, and where each value was written",
     options: [],
     environments: true,
+  },
+  {
+    name: "import",
+    args: "<file>",
+    summary: "write an environment file from a legacy FILE.json",
+    options: [{ flags: "--force", description: "replace an existing file" }],
   },
   {
     name: "schema",

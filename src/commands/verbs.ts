@@ -17,6 +17,7 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   restart: async () => (await import("./errands.ts")).restart,
   destroy: async () => (await import("./errands.ts")).destroy,
   config: async () => (await import("./config.ts")).config,
+  import: async () => (await import("./import.ts")).importFile,
   schema: async () => (await import("./schema.ts")).schema,
   doctor: async () => (await import("./doctor.ts")).doctor,
   completion: async () => (await import("./completion.ts")).completion,

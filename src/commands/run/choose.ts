@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { didYouMean } from "../../config/suggest.ts";
 import type { ConfigReader } from "../../host/config-reader.ts";
 import { realConfigReader } from "../../host/real-config-reader.ts";
@@ -5,6 +6,7 @@ import type { Environment } from "../../model/environment.ts";
 import type { Desired } from "../../model/project.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
+import { eventLine } from "../../ui/progress.ts";
 import type { Invocation } from "../invocation.ts";
 import { openPlace, openProject, type Place } from "../session.ts";
 
@@ -38,6 +40,31 @@ export async function hostEnvironment(): Promise<Result<Chosen, Problems>> {
   return await virtual("host", "rootfs: host\n");
 }
 
+/** A file of the first Pavlos; what of it has no effect any more is said. */
+export async function legacyEnvironment(
+  { terminal, globals }: Invocation,
+  file: string,
+): Promise<Result<Chosen, Problems>> {
+  const place = openPlace();
+  if (!place.ok) return place;
+  const { loadLegacy } = await import("../../config/legacy-file.ts");
+  const path = realConfigReader.realpath(resolve(file));
+  const options = { cwd: process.cwd(), host: place.value.host, env: process.env, reader: realConfigReader };
+  const loaded = await loadLegacy(path, options);
+  if (!loaded.ok) return loaded;
+  const { desired, notices } = loaded.value;
+  const base = process.cwd();
+  for (const notice of globals.quiet ? [] : notices)
+    terminal.err(eventLine({ kind: "notice", notice }, terminal, base) ?? "");
+  return single(place.value, desired);
+}
+
+function single(place: Place, desired: Desired): Result<Chosen, Problems> {
+  const [environment] = desired.environments;
+  if (environment === undefined) throw new Error("a text with one environment gave none");
+  return success({ place, desired, environment });
+}
+
 async function virtual(name: string, yaml: string): Promise<Result<Chosen, Problems>> {
   const place = openPlace();
   if (!place.ok) return place;
@@ -51,9 +78,7 @@ async function virtual(name: string, yaml: string): Promise<Result<Chosen, Probl
     reader: readerWith(file, yaml),
   });
   if (!desired.ok) return desired;
-  const [environment] = desired.value.environments;
-  if (environment === undefined) throw new Error("a text with one environment gave none");
-  return success({ place: place.value, desired: desired.value, environment });
+  return single(place.value, desired.value);
 }
 
 /** The file system with one more file. */
