@@ -1,4 +1,4 @@
-import type { ConfigReader } from "../host/config-reader.ts";
+import type { ConfigReader, ReadFailure } from "../host/config-reader.ts";
 import type { Problem } from "../model/source.ts";
 import { problemAt, problemWithoutPlace } from "./problem.ts";
 import type { Source, Tree } from "./tree.ts";
@@ -24,7 +24,7 @@ export function documentStore(reader: ConfigReader, follow: (file: string) => vo
 
 async function readOne(path: string, reader: ConfigReader): Promise<Parsed> {
   const text = reader.readText(path);
-  if (!text.ok) return { source: null, documents: [], problems: [unreadable(path, text.failure.message)] };
+  if (!text.ok) return { source: null, documents: [], problems: [unreadable(path, text.failure)] };
   const source: Source = { file: path, text: text.value };
   const plain = parsePlainYaml(source);
   if (plain) return { source, documents: [plain], problems: [] };
@@ -37,12 +37,17 @@ export function onlyDocument(parsed: Parsed): Tree | null {
   return parsed.documents.length === 1 ? (parsed.documents[0] ?? null) : null;
 }
 
-export const unreadable = (path: string, why: string): Problem =>
+export const unreadable = (path: string, failure: ReadFailure): Problem =>
   problemWithoutPlace({
     code: "unreadable",
-    message: `${path} cannot be read: ${why}`,
-    hint: "check the file and its permissions",
+    message: `${path} cannot be read: ${failure.message}`,
+    hint: hints[failure.reason] ?? "check the file and the directories above it",
   });
+
+const hints: Readonly<Partial<Record<ReadFailure["reason"], string>>> = {
+  denied: "give yourself the permission to read it: chmod u+r",
+  "not-text": "save it in UTF-8",
+};
 
 /** An environment has to be a map. */
 export function notAMap(tree: Tree): Problem {

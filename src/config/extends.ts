@@ -13,6 +13,8 @@ export interface Extending {
   readonly lookup: Lookup;
   readonly problems: Problem[];
   readonly home: string;
+  /** Circles that are reported already, by their files. */
+  readonly cycles: Set<string>;
 }
 
 /** A file on the way, and the value that led to the next. */
@@ -57,7 +59,7 @@ async function read(
   const file = resolve(dirname(source.file), text);
   const steps = [...chain, { file: source.file, span: reference.span }];
   const from = steps.findIndex((step) => step.file === file);
-  if (from >= 0) return refuse(reference, extending, cycle(steps.slice(from), file));
+  if (from >= 0) return refuseCycle(steps.slice(from), file, extending);
   if (extending.reader.stat(file) !== "file")
     return refuse(reference, extending, missing(file, extending.reader));
   const parsed = await extending.documents.read(file);
@@ -66,6 +68,7 @@ async function read(
   const tree = onlyDocument(parsed);
   if (!tree) {
     return refuse(reference, extending, {
+      code: "extends-several",
       message: `${file} holds ${parsed.documents.length === 0 ? "no environment" : "several environments"}`,
       hint: "extend a file with exactly one",
     });
@@ -78,30 +81,40 @@ async function read(
 }
 
 interface Refusal {
-  readonly code?: string;
+  readonly code: string;
   readonly message: string;
   readonly hint: string;
 }
 
-function refuse(
-  reference: ScalarNode,
-  { problems }: Extending,
-  { code = "extends", message, hint }: Refusal,
-): null {
+function refuse(reference: ScalarNode, { problems }: Extending, { code, message, hint }: Refusal): null {
   problems.push(problemAt(reference.span, { code, message, hint }));
   return null;
 }
 
-function cycle(steps: readonly Step[], file: string): Refusal {
+/** Said once, however many environments run into it. */
+function refuseCycle(steps: readonly Step[], file: string, { cycles, problems }: Extending): null {
+  const key = steps
+    .map((step) => step.file)
+    .sort()
+    .join("\n");
+  const [first] = steps;
+  if (!first || cycles.has(key)) return null;
+  cycles.add(key);
   const names = [...steps.map((step) => basename(step.file)), basename(file)].join(" -> ");
   const places = steps
     .map(({ span }) => `${basename(span.source.file)}:${placeOfSpan(span).line}`)
     .join(", ");
-  return {
-    code: "extends-cycle",
-    message: `these files extend each other in a circle: ${names} (${places})`,
-    hint: "move what they share into a file that extends none of them",
-  };
+  const isOne = steps.length === 1;
+  problems.push(
+    problemAt(first.span, {
+      code: "extends-cycle",
+      message: isOne
+        ? "this file extends itself"
+        : `these files extend each other in a circle: ${names} (${places})`,
+      hint: isOne ? "remove the line" : "move what they share into a file that extends none of them",
+    }),
+  );
+  return null;
 }
 
 const missing = (file: string, reader: ConfigReader): Refusal => ({

@@ -38,12 +38,9 @@ function nameOf(tree: MapNode, draft: Draft, to: { lookup: Lookup; problems: Pro
       message:
         defaultName === null
           ? "this environment has no name"
-          : `the file's name gives the name "${defaultName}", which an environment cannot have`,
+          : `"${defaultName}" cannot be the name of an environment`,
       expected: "lower-case letters, digits and -, at most 63, the first no -",
-      hint:
-        defaultName === null
-          ? "a file with several environments needs `name:` in each"
-          : "rename the file, or add `name:`",
+      hint: nameHint(draft),
     }),
   );
   return null;
@@ -69,4 +66,11 @@ function writtenName(node: ReturnType<typeof interpolateTree>, problems: Problem
     }),
   );
   return null;
+}
+
+function nameHint({ defaultName, span }: Draft): string {
+  if (defaultName === null) return "a file with several environments needs `name:` in each";
+  return /\.ya?ml$/.test(span.source.file)
+    ? "rename the file, or add `name:`"
+    : "choose another key, or add `name`";
 }

@@ -4,7 +4,7 @@ import { unwrapped } from "./impacts.ts";
 import { problemAt, shown } from "./problem.ts";
 import { environmentSchema } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
-import { type MapNode, nodeAt, type Span, toPlain } from "./tree.ts";
+import { type MapNode, nodeAt, type Span, type Tree, toPlain } from "./tree.ts";
 import { whyUnsupported } from "./unsupported.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -20,11 +20,13 @@ function explain(issue: Issue, tree: MapNode, prefix: Path): readonly Problem[] 
   if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, path, tree));
   if (issue.code === "invalid_key") return [wrongKey(issue, path, tree)];
   if (issue.code === "invalid_union") {
-    const meant = bestBranch(issue.errors);
+    const meant = isEmptyMap(nodeAt(tree, path)) ? null : bestBranch(issue.errors);
     if (meant) return meant.flatMap((inner) => explain(inner, tree, path));
   }
   return [wrongValue(issue, path, tree)];
 }
+
+const isEmptyMap = (node: Tree | undefined): boolean => node?.kind === "map" && node.entries.size === 0;
 
 /** Of a union's branches the one that was meant: it got past the outermost type. */
 function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | null {
@@ -32,19 +34,18 @@ function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] |
     (issues) => !issues.some((issue) => issue.path.length === 0 && issue.code !== "unrecognized_keys"),
   );
   const [best] = deep.toSorted((a, b) => badness(a) - badness(b));
-  return best ?? null;
+  // A key that is misspelt is not missing as well.
+  const isMisspelt = best?.some((issue) => issue.code === "unrecognized_keys") ?? false;
+  return best?.filter((issue) => !(isMisspelt && isMissing(issue))) ?? null;
 }
+
+const isMissing = (issue: Issue): boolean => issue.code === "invalid_type" && issue.input === undefined;
 
 /** A missing key says more against a branch than a key too many. */
 function badness(issues: readonly Issue[]): number {
   let sum = 0;
   for (const issue of issues)
-    sum +=
-      issue.code === "unrecognized_keys"
-        ? issue.keys.length
-        : issue.code === "invalid_type" && issue.input === undefined
-          ? 3
-          : 1;
+    sum += issue.code === "unrecognized_keys" ? issue.keys.length : isMissing(issue) ? 3 : 1;
   return sum;
 }
 
@@ -61,12 +62,23 @@ function unknownKey(key: string, path: Path, tree: MapNode): Problem {
     });
   }
   const known = keysAt(environmentSchema, path);
+  if (known.includes(key) && map?.kind === "map") return conflictingKey(key, path, map);
   const meant = didYouMean(key, known);
   return problemAt(span, {
     code: "unknown-key",
     message: `there is no field \`${key}\`${inside}`,
     expected: meant || known.length === 0 ? undefined : `one of ${known.join(", ")}`,
     hint: meant ?? elsewhere(key, path),
+  });
+}
+
+/** Each key is right, but in different forms of the same map. */
+function conflictingKey(key: string, path: Path, map: MapNode): Problem {
+  const others = [...map.entries.keys()].filter((other) => other !== key).map((other) => `\`${other}\``);
+  return problemAt(map.entries.get(key)?.key ?? map.span, {
+    code: "conflicting-key",
+    message: `\`${key}\` in \`${pathText(path)}\` does not go together with ${others.join(", ")}`,
+    hint: `keep either \`${key}\` or ${others.join(", ")}`,
   });
 }
 
@@ -108,11 +120,12 @@ function wrongValue(issue: Issue, path: Path, tree: MapNode): Problem {
   }
   const value = toPlain(node);
   const subject = name === "" ? "an environment" : `\`${name}\``;
+  const isSecret = path[0] === "secrets" && typeof value === "string";
   return problemAt(node.span, {
     code: issue.code === "invalid_type" || issue.code === "invalid_union" ? "wrong-type" : "wrong-value",
-    message: `${subject} cannot be ${shown(value)}`,
+    message: `${subject} cannot be ${isSecret ? "a text" : shown(value)}`,
     expected: issue.message,
-    hint: hintFor(value, issue, path),
+    hint: isSecret ? "a secret itself is never written here, only where it is" : hintFor(value, issue, path),
   });
 }
 
@@ -121,6 +134,10 @@ function hintFor(value: unknown, issue: Issue, path: Path): string | undefined {
   if (unsupported && typeof value === "object") return unsupported;
   if (typeof value !== "string")
     return value === null ? "write the value, or leave the field out" : undefined;
+  if (/^a (whole )?number/.test(issue.message) && value.trim() !== "" && Number.isFinite(Number(value))) {
+    return "write it without quotes";
+  }
+  if (issue.message.startsWith("a list")) return `for one, write [${value}]`;
   if (issue.message === "true or false") return booleanHint(value);
   if (issue.code === "invalid_value") return didYouMean(value, issue.values.map(String));
   if (issue.message.includes("MiB")) return unitHint(value);
@@ -155,11 +172,17 @@ function keysAt(schema: z.ZodType, path: Path): readonly string[] {
     const next = shape[String(step)];
     return next ? keysAt(next, rest) : [];
   }
-  if (step === undefined) return [];
+  if (step === undefined) return inner.def.type === "record" ? recordKeys(inner as z.ZodRecord) : [];
   if (inner.def.type === "array") return keysAt((inner as z.ZodArray<z.ZodType>).element, rest);
   if (inner.def.type === "record")
     return keysAt((inner as z.ZodRecord<z.ZodString, z.ZodType>).valueType, rest);
   return [];
+}
+
+/** The names that a map by name is limited to; none: any. */
+function recordKeys(record: z.ZodRecord): readonly string[] {
+  const key = record.keyType as z.ZodType;
+  return key.def.type === "enum" ? (key as z.ZodEnum).options.map(String) : [];
 }
 
 /** ["mounts", 0, "target"] is "mounts[0].target". */

@@ -55,7 +55,7 @@ export async function importLegacy(
 
 function readLegacy(file: string, reader: ConfigReader): Result<LegacyEnvironment, readonly Problem[]> {
   const text = reader.readText(file);
-  if (!text.ok) return failure([unreadable(file, text.failure.message)]);
+  if (!text.ok) return failure([unreadable(file, text.failure)]);
   const source: Source = { file, text: text.value };
   const syntax = jsonProblem(source);
   if (syntax) return failure([syntax]);

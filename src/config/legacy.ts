@@ -45,7 +45,8 @@ export function translateLegacy(tree: Tree): Result<LegacyEnvironment, readonly 
   put("hooks", hooksOf(legacy));
   refuseGpus(legacy);
   ignore(legacy);
-  if (legacy.problems.length > 0) return failure(legacy.problems);
+  if (legacy.problems.length > 0)
+    return failure(legacy.problems.toSorted((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0)));
   const environment = name?.text ?? "";
   const notices = legacy.notices.map((notice) => ({ code: "legacy", environment, ...notice }));
   return success({ name: environment, tree: escaped({ kind: "map", entries, span: tree.span }), notices });

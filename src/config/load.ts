@@ -115,7 +115,19 @@ function begin(options: LoadOptions, found: Found): Loading {
   const problems: Problem[] = [];
   const lookup = projectVariables({ file: join(found.root, ".env"), env, reader, follow, problems });
   const documents = documentStore(reader, follow);
-  return { host, env, reader, profiles, documents, lookup, problems, files, follow, names: new Map() };
+  return {
+    host,
+    env,
+    reader,
+    profiles,
+    documents,
+    lookup,
+    problems,
+    files,
+    follow,
+    cycles: new Set(),
+    names: new Map(),
+  };
 }
 
 /** In the order in which the files were read, then by line; what several environments share is said once. */

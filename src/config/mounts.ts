@@ -125,7 +125,7 @@ function resolveTarget(scope: Scope, path: Path, text: string): string | null {
   report(scope, path, {
     code: "wrong-mount",
     message: `nothing can be mounted at ${target}: it belongs to the container itself`,
-    hint: target === "/" ? "the root is chosen by rootfs" : undefined,
+    hint: target === "/" ? "the root is chosen by rootfs" : "choose another target",
   });
   return null;
 }

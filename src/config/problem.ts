@@ -30,7 +30,7 @@ function said(saying: Saying): Omit<Problem, "place"> {
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return "empty";
   if (Array.isArray(value)) return "a list";
-  if (typeof value === "object") return "a map";
+  if (typeof value === "object") return Object.keys(value).length === 0 ? "an empty map" : "a map";
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

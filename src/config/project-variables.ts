@@ -27,7 +27,7 @@ function readFile({ file, reader, follow, problems }: Origin): ReadonlyMap<strin
   follow(file);
   const text = reader.readText(file);
   if (!text.ok) {
-    if (text.failure.reason !== "missing") problems.push(unreadable(file, text.failure.message));
+    if (text.failure.reason !== "missing") problems.push(unreadable(file, text.failure));
     return new Map();
   }
   const parsed = parseDotenv({ file, text: text.value });

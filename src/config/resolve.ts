@@ -27,6 +27,8 @@ export interface Loading {
   readonly problems: Problem[];
   readonly files: ReadonlySet<string>;
   readonly follow: (file: string) => void;
+  /** Circles of extends that are reported already. */
+  readonly cycles: Set<string>;
   /** Where each name was first used. */
   readonly names: Map<string, Place>;
 }
@@ -43,7 +45,7 @@ export type Resolved =
 
 /** Extends, fills in, checks and resolves one environment; null: it is wrong, which is reported. */
 export async function resolveDraft(draft: Draft, loading: Loading): Promise<Resolved | null> {
-  const { documents, reader, lookup, host } = loading;
+  const { documents, reader, lookup, host, cycles } = loading;
   // What -f leaves out may be broken: it is not what was asked for.
   const problems = draft.selected ? loading.problems : [];
   const merged = await extendTree(draft.tree, {
@@ -51,6 +53,7 @@ export async function resolveDraft(draft: Draft, loading: Loading): Promise<Reso
     reader,
     lookup,
     problems,
+    cycles,
     home: host.caller.home,
   });
   const head = headOf(merged, draft, { lookup, problems });

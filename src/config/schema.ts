@@ -26,7 +26,7 @@ export const environmentSchema = z.strictObject(
       "File or files that this one builds upon, relative to this file; maps are merged, lists replaced, an empty value removes.",
     ),
     profiles: field(
-      z.array(z.string().min(1), { error: "a list of names" }),
+      z.array(path("a name"), { error: "a list of names" }),
       "record",
       "The environment takes part only with --profile and one of these names. Default: always.",
     ),

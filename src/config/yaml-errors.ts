@@ -16,12 +16,34 @@ export function explainSyntax(document: Document.Parsed, source: Source): readon
 }
 
 function explain(error: Pick<YAMLParseError, "code" | "message" | "pos">, source: Source): Problem {
-  const start = Math.min(error.pos[0], Math.max(0, source.text.length - 1));
-  const span = { source, start, end: Math.max(start + 1, error.pos[1]) };
+  const start = firstCharacter(source, error.pos[0]);
   if (error.code === "DUPLICATE_KEY") return problemAt(keySpan(source, start), duplicate(source, start));
   const tab = tabInIndent(source, start);
   if (tab !== null) return problemAt({ source, start: tab, end: tab + 1 }, sayings.TAB_AS_INDENT);
-  return problemAt(span, sayings[error.code] ?? other(error.message));
+  const quote = /closing (["'])quote/.exec(error.message)?.[1];
+  if (quote !== undefined) return unclosedQuote(source, start, quote);
+  const end = error.code === "BAD_INDENT" ? source.text.length : Math.max(start + 1, error.pos[1]);
+  const isFlow = error.code === "BAD_INDENT" && /flow/i.test(error.message);
+  return problemAt(
+    { source, start, end },
+    isFlow ? unclosedBracket : (sayings[error.code] ?? other(error.message)),
+  );
+}
+
+/** Not the indentation before what is wrong. */
+function firstCharacter(source: Source, from: number): number {
+  let at = Math.min(from, Math.max(0, source.text.length - 1));
+  while (source.text[at] === " ") at += 1;
+  return at;
+}
+
+/** Shown where the quotes were opened: where they should end nobody knows. */
+function unclosedQuote(source: Source, at: number, quote: string): Problem {
+  const open = Math.max(0, source.text.lastIndexOf(quote, at - 1));
+  return problemAt(
+    { source, start: open, end: at },
+    { code: "yaml-syntax", message: "these quotes are never closed", hint: `close them with ${quote}` },
+  );
 }
 
 const syntax = (message: string, hint: string): Saying => ({ code: "yaml-syntax", message, hint });
@@ -30,6 +52,11 @@ const tabs = syntax("a tab cannot indent in YAML", "use spaces instead of the ta
 const indent = syntax(
   "this line does not line up with the lines above it",
   "indent keys of one map by the same number of spaces",
+);
+
+const unclosedBracket = syntax(
+  "a list or map in brackets is not closed before this line",
+  "close it with ] or }, or indent this line when it belongs to it",
 );
 
 const sayings: Readonly<Record<string, Saying>> & { readonly TAB_AS_INDENT: Saying } = {

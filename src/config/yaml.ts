@@ -55,7 +55,9 @@ function parse(source: Source): Parsed {
       continue;
     }
     const converter: Converter = { source, document, problems, nodes: 0, open: new Set() };
-    documents.push(document.contents === null ? null : convert(document.contents, converter));
+    const before = problems.length;
+    const tree = document.contents === null ? null : convert(document.contents, converter);
+    if (problems.length === before) documents.push(tree);
   }
   return { source, documents, problems };
 }
@@ -74,7 +76,6 @@ function convert(node: Node, to: Converter): Tree {
   to.nodes += 1;
   if (to.nodes > maximumNodes) throw new RangeError("too many nodes");
   if (isScalar(node)) return scalar(node, span);
-  if (to.open.has(node)) return refused(span, to, "it refers to itself");
   to.open.add(node);
   try {
     if (isMap(node)) return convertMap(node, span, to);
@@ -85,7 +86,8 @@ function convert(node: Node, to: Converter): Tree {
   }
   if (!isAlias(node)) return refused(span, to, "it is of an unknown kind");
   const target = node.resolve(to.document);
-  return target ? convert(target, to) : refused(span, to, `nothing is called &${node.source}`);
+  if (!target) return refused(span, to, `nothing is called &${node.source}`);
+  return to.open.has(target) ? refused(span, to, "it refers to itself") : convert(target, to);
 }
 
 function scalar(node: Scalar, span: Span): ScalarNode {
@@ -133,7 +135,13 @@ function keyOf(node: Node, to: Converter): string | null {
 }
 
 function refused(span: Span, to: Converter, why: string): ScalarNode {
-  to.problems.push(problemAt(span, { code: "yaml-alias", message: `this alias cannot be followed: ${why}` }));
+  to.problems.push(
+    problemAt(span, {
+      code: "yaml-alias",
+      message: `this alias cannot be followed: ${why}`,
+      hint: "put a value that begins with * in quotes",
+    }),
+  );
   return empty(span);
 }
 

@@ -81,9 +81,9 @@ describe("loadLegacy", () => {
   test("refuses GPUs, unknown keys, wrong types and a missing root, each at its place", async () => {
     const legacy = { name: "box", nvidiaGpus: [0], runtimeArg: [], enableIsolation: "yes" };
     expect(await wrong(legacy)).toEqual([
+      ["unsupported-key", 3],
       ["unknown-key", 6],
       ["wrong-type", 7],
-      ["unsupported-key", 3],
     ]);
     expect(await wrong({ name: "box", rootFs: "/srv/missing" })).toEqual([["rootfs-missing", 3]]);
     expect(await wrong('{\n  "name": "box",\n}')).toEqual([["json-syntax", 3]]);

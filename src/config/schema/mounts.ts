@@ -21,9 +21,9 @@ const mount = z.strictObject({
   create: flag.optional().describe("bind only: make the source directory when it is missing. Default false."),
 });
 
-export const mounts = z.array(
-  z.union([z.string().min(1).describe("source:target or source:target:ro"), mount], {
-    error: 'a text such as "./data:/data:ro", or {source, target}',
-  }),
-  { error: "a list of mounts" },
-);
+const expected = 'a text such as "./data:/data:ro", or {source: ./data, target: /data}';
+const short = path(expected).describe("source:target or source:target:ro");
+
+export const mounts = z.array(z.union([short, mount], { error: expected }), {
+  error: 'a list such as ["./data:/data:ro"]',
+});

@@ -17,7 +17,7 @@ export const secrets = byVariable(secret);
 export const stop = z.strictObject(
   {
     signal: field(
-      z.string({ error: "a signal such as SIGTERM" }).min(1),
+      path("a signal such as SIGTERM"),
       "live",
       "The signal that asks the command to end. Default SIGTERM.",
     ),
@@ -42,7 +42,7 @@ export const isolation = z.strictObject(
   { error: "a map such as {pid: false}" },
 );
 
-const names = z.array(z.string().min(1), { error: "a list such as [NET_ADMIN]" });
+const names = z.array(path("a name such as NET_ADMIN"), { error: "a list such as [NET_ADMIN]" });
 
 export const security = z.strictObject(
   {
@@ -85,7 +85,7 @@ export const security = z.strictObject(
   { error: "a map such as {capabilities: {add: [NET_ADMIN]}}" },
 );
 
-const commands = z.array(command, { error: "a list of commands" });
+const commands = z.array(command, { error: 'a list of commands such as ["npm install"]' });
 
 export const hooks = z.strictObject(
   {

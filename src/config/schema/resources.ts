@@ -53,7 +53,10 @@ export const resources = z.strictObject(
       "Processors' time, as a number of processors such as 1.5. Default: unlimited.",
     ),
     cpuset: field(
-      z.union([z.string().regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/), z.number().int().min(0)], { error: cpuset }),
+      z.union(
+        [z.string().regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, { error: cpuset }), whole(0, 1_000_000, cpuset)],
+        { error: cpuset },
+      ),
       "live",
       "The processors it may run on, such as 0-3,6. Default: all.",
     ),

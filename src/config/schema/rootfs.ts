@@ -24,11 +24,7 @@ const archive = z.strictObject({
     ),
 });
 
-export const rootfs = z.union(
-  [
-    z.string().min(1).describe("host, a directory or archive by its path, or an https address."),
-    directory,
-    archive,
-  ],
-  { error: "host, a path such as ./root or ./root.tar.zst, {path: ...} or {archive: ...}" },
-);
+const expected = "host, a path such as ./root or ./root.tar.zst, {path: ...} or {archive: ...}";
+const short = path(expected).describe("host, a directory or archive by its path, or an https address.");
+
+export const rootfs = z.union([short, directory, archive], { error: expected });

@@ -22,17 +22,21 @@ export const whole = (minimum: number, maximum: number, expected: string) =>
     .max(maximum, { error: expected });
 
 const expectedSize = "a size such as 512MiB, 4GiB or 2G";
-const sizeText = z.string().regex(sizePattern);
-const bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const sizeText = z.string().regex(sizePattern, { error: expectedSize });
+const bytes = whole(0, Number.MAX_SAFE_INTEGER, expectedSize);
 export const size = z.union([sizeText, bytes], { error: expectedSize });
 
 export const duration = z
   .string({ error: "a duration such as 500ms, 10s or 5m" })
   .regex(durationPattern, { error: "a duration such as 500ms, 10s or 5m" });
 
+/** A text with something in it. */
+export const path = (expected: string) => z.string({ error: expected }).min(1, { error: expected });
+
+const expectedCommand = 'a list such as ["python3", "main.py"], or a text for /bin/sh';
 /** `/bin/sh -c` runs a text, a list is run as it is. */
-export const command = z.union([z.string().min(1), z.array(text)], {
-  error: 'a list such as ["python3", "main.py"], or a text for /bin/sh',
+export const command = z.union([path(expectedCommand), z.array(text, { error: expectedCommand })], {
+  error: expectedCommand,
 });
 
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, {
@@ -46,6 +50,4 @@ export const labels = z.record(z.string(), text, { error: "a map of names to tex
 
 /** One text, or a list of them. */
 export const oneOrMore = (expected: string) =>
-  z.union([z.string().min(1), z.array(z.string().min(1))], { error: expected });
-
-export const path = (expected: string) => z.string({ error: expected }).min(1, { error: expected });
+  z.union([path(expected), z.array(path(expected), { error: expected })], { error: expected });
