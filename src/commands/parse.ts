@@ -70,7 +70,8 @@ function programOf(version: string, written: { out: string; err: string }, found
       outputError: (text, write) => write(text.replace(/^error: /, "pavlos: ")),
     })
     .configureHelp({
-      subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}`,
+      subcommandTerm: (command) =>
+        `${command.name()} ${command.usage().replace("[options]", "").trim()}`.trimEnd(),
     });
   for (const option of globalOptions) program.addOption(optionOf(option));
   // Subcommands copy these settings from the program when they are made by `command`.
