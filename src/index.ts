@@ -17,6 +17,6 @@ export interface Config {
 export type ConfigExport = Config | ((host: HostFacts) => Config | Promise<Config>);
 
 /** Gives an editor the types of pavlos.config.ts; returns what it is given. */
-export function defineConfig<T extends ConfigExport>(config: T): T {
+export function defineConfig(config: ConfigExport): ConfigExport {
   return config;
 }

@@ -37,6 +37,8 @@ const variable = "\\$\\{";
 
 /** An editor sees `${NAME}` before it is filled in: it may stand wherever one value stands. */
 function allowVariables(node: Node): void {
+  // An optional field passes its type on to what wraps it: that is met twice.
+  if (typeof node.pattern === "string" && node.pattern.endsWith(variable)) return;
   if (typeof node.pattern === "string") node.pattern = `${node.pattern}|${variable}`;
   else if (node.type === "number" || node.type === "integer" || node.type === "boolean") {
     node.type = [node.type, "string"];

@@ -7,8 +7,7 @@ const own = new Set(["name", "extends"]);
 
 /**
  * `over` on top of `base`, deeply: maps are merged, anything else is replaced, an empty value removes
- * what the base says. Every value keeps its own place. Applied to several in turn it does not matter
- * how they are grouped.
+ * what the base says. Every value keeps its own place.
  */
 export function mergeTrees(base: MapNode, over: MapNode): MapNode {
   const inherited = new Map([...base.entries].filter(([key]) => !own.has(key)));
