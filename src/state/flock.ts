@@ -7,7 +7,7 @@ import type { Flock } from "./lock.ts";
 export function nativeFlock(binary: string): Flock {
   return {
     try(descriptor) {
-      const child = spawnSync(binary, ["lock", "3"], { stdio: ["ignore", "ignore", "pipe", descriptor] });
+      const child = spawnSync(binary, [...noState, "lock", "3"], { stdio: ["ignore", "ignore", "pipe", descriptor] });
       const said = child.stderr?.toString() ?? "";
       return child.error === undefined ? verdict(child.status, said) : unusable(binary, child.error.message);
     },
@@ -15,10 +15,13 @@ export function nativeFlock(binary: string): Flock {
   };
 }
 
+/** A lock has nothing to do with containers: without it pavlosc would look for their directory. */
+const noState = ["--root", "/"];
+
 /** Not synchronous: Ctrl-C must be able to end it. */
 function waitFor(binary: string, descriptor: number, signal: AbortSignal): Promise<Result<boolean, Problem>> {
   return new Promise((resolve) => {
-    const child = spawn(binary, ["lock", "--wait", "3"], {
+    const child = spawn(binary, [...noState, "lock", "--wait", "3"], {
       stdio: ["ignore", "ignore", "pipe", descriptor],
       signal,
     });
