@@ -10,7 +10,6 @@ mod plan;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use crate::cgroup::Cgroups;
 use crate::cli::Globals;
 use crate::error::{Error, Result};
 use crate::exec::command::Command;
@@ -82,13 +81,11 @@ fn living_init(state: &State) -> Result<OwnedFd> {
         Error::new("exec", state.id.as_str(), "the container is stopped")
             .hint("a process can only be added while it runs; start it again")
     };
-    if state.status() == Status::Stopped {
+    let status = state.status();
+    if status == Status::Stopped {
         return Err(stopped());
     }
-    if Cgroups::from_directories(state.cgroup.clone())
-        .frozen()
-        .unwrap_or(false)
-    {
+    if status == Status::Paused {
         return Err(
             Error::new("exec", state.id.as_str(), "the container is paused")
                 .hint(format!("pavlosc resume {}", state.id)),

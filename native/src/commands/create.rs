@@ -1,5 +1,6 @@
 //! `pavlosc create`: builds a container; its command waits for `start`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
@@ -78,6 +79,14 @@ impl Options {
         self.id.as_deref().ok_or_else(missing_id)
     }
 
+    /// The bundle's directory, absolute; by default the current one.
+    pub fn bundle(&self) -> Result<PathBuf> {
+        let bundle = self.bundle.as_deref().unwrap_or(Path::new("."));
+        bundle
+            .canonicalize()
+            .at("open bundle", bundle.display().to_string())
+    }
+
     /// The request that these options describe.
     pub fn request<'a>(
         &'a self,
@@ -85,10 +94,7 @@ impl Options {
         gate: Gate,
         stdio: [Option<std::os::fd::OwnedFd>; 3],
     ) -> Result<Request<'a>> {
-        let bundle = self.bundle.as_deref().unwrap_or(Path::new("."));
-        let bundle = bundle
-            .canonicalize()
-            .at("open bundle", bundle.display().to_string())?;
+        let bundle = self.bundle()?;
         Ok(Request {
             root: &globals.root,
             id: self.id()?,
@@ -98,6 +104,7 @@ impl Options {
             die_with_parent: false,
             preserve_fds: self.preserve_fds,
             new_keyring: !self.old_keyring,
+            env: BTreeMap::new(),
         })
     }
 

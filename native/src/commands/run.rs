@@ -1,6 +1,8 @@
 //! `pavlosc run`: create and start; in the foreground until the command ends.
 
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -10,16 +12,20 @@ use crate::cli::{Globals, usage};
 use crate::error::{Context, Error, Result};
 use crate::launch::{self, Created, Gate};
 use crate::spec;
+use crate::supervise;
 use crate::teardown;
 use crate::terminal::foreground;
 
 pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
     let mut options = Options::default();
-    let mut detach = false;
+    let mut mode = Mode::default();
     while let Some(arg) = args.next().map_err(usage)? {
         match arg {
             Value(id) if options.id.is_none() => options.id = Some(id.string().map_err(usage)?),
-            Long("detach") | Short('d') => detach = true,
+            Long("detach") | Short('d') => mode.detach = true,
+            Long("supervise") => mode.supervise = true,
+            Long("hold") => mode.hold = true,
+            Long("batch") => mode.batch = Some(args.value().map_err(usage)?.into()),
             Long(_) | Short(_) => {
                 let name = option_name(&arg);
                 if !options.take(&name, &mut args)? {
@@ -29,11 +35,36 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
             Value(other) => return Err(unknown(&other.to_string_lossy())),
         }
     }
-    if detach {
-        detached(globals, &options)
-    } else {
-        in_foreground(globals, &options)
+    match &mode {
+        Mode { supervise: false, hold: true, .. } | Mode { supervise: false, batch: Some(_), .. } => {
+            Err(Error::new("read command line", "", "--hold and --batch need --supervise"))
+        }
+        Mode { supervise: true, batch: Some(file), hold, .. } => supervise::run_batch(globals, file, *hold),
+        Mode { supervise: true, hold, .. } => supervised(globals, &options, *hold),
+        Mode { detach: true, .. } => detached(globals, &options),
+        Mode { .. } => in_foreground(globals, &options),
     }
+}
+
+/// Who stays with the container.
+#[derive(Debug, Default)]
+struct Mode {
+    /// Nobody.
+    detach: bool,
+    /// A supervisor; with `hold` the container is only created, with `batch` there are many.
+    supervise: bool,
+    hold: bool,
+    batch: Option<PathBuf>,
+}
+
+fn supervised(globals: &Globals, options: &Options, hold: bool) -> Result<u8> {
+    let request = supervise::Request {
+        id: options.id()?.to_owned(),
+        bundle: options.bundle()?,
+        env: BTreeMap::new(),
+        hold,
+    };
+    supervise::run(globals, &request)
 }
 
 fn detached(globals: &Globals, options: &Options) -> Result<u8> {

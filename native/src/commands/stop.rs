@@ -20,7 +20,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
         return Err(missing_id());
     }
     let mut failed = false;
-    stop::all(&globals.root, ids, |id, result| {
+    stop::all(globals, ids, |id, result| {
         failed |= result.is_err();
         let line = Line {
             id,

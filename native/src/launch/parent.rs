@@ -1,5 +1,6 @@
 //! The creating side: makes init, gives it what it cannot take itself, hears how it went.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub preserve_fds: u32,
     /// The command has its own session keyring.
     pub new_keyring: bool,
+    /// On top of process.env, and nowhere on a disk: secrets.
+    pub env: BTreeMap<String, String>,
 }
 
 /// How the start is given.
@@ -83,7 +86,10 @@ impl Created {
 /// state, cgroup.
 pub fn create(request: &Request) -> Result<Created> {
     super::kernel::check()?;
-    let config = spec::load(&request.bundle)?;
+    let mut config = spec::load(&request.bundle)?;
+    if let Some(process) = &mut config.process {
+        crate::spec::process::set_env(&mut process.env, &request.env);
+    }
     let directory = state::make_directory(request.root, request.id)?;
     let mut made = Made {
         cgroups: None,

@@ -8,7 +8,7 @@ use rustix::process::Pid;
 
 use crate::cli::Globals;
 use crate::error::{Context, Error, Result};
-use crate::launch::{self, Created, Gate, Stdio};
+use crate::launch::{self, Created, Gate};
 use crate::spec::supervise;
 use crate::supervise::Request;
 use crate::supervise::events::Supervisor;
@@ -32,12 +32,12 @@ pub fn begin(globals: &Globals, request: &Request) -> Result<Supervisor> {
         root: &globals.root,
         id: &request.id,
         bundle: request.bundle.clone(),
-        stdio: Stdio::Fds(pipes.theirs),
+        stdio: pipes.theirs,
         gate: if request.hold { Gate::Socket } else { Gate::Direct },
         die_with_parent: true,
         preserve_fds: 0,
         new_keyring: true,
-        env: &request.env,
+        env: request.env.clone(),
     })?;
     let started_at = if request.hold { None } else { Some(start(globals, &mut created)?) };
     // From here on an end of the container is an event.
@@ -68,7 +68,7 @@ fn start(globals: &Globals, created: &mut Created) -> Result<String> {
         Ok(()) => Ok(started_at),
         Err(error) => {
             // The first error is the one to show.
-            let _ = super::stop::all(&globals.root, vec![created.state.id.clone()], |_, _| {});
+            let _ = super::stop::all(globals, vec![created.state.id.clone()], |_, _| {});
             Err(error)
         }
     }
@@ -76,7 +76,7 @@ fn start(globals: &Globals, created: &mut Created) -> Result<String> {
 
 /// Both ends of the output; the command reads from nowhere.
 struct Pipes {
-    theirs: [OwnedFd; 3],
+    theirs: [Option<OwnedFd>; 3],
     stdout: OwnedFd,
     stderr: OwnedFd,
 }
@@ -86,6 +86,6 @@ impl Pipes {
         let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).at("open", "/dev/null")?;
         let (stdout, to_stdout) = pipe_with(PipeFlags::CLOEXEC).at("make pipe", "stdout")?;
         let (stderr, to_stderr) = pipe_with(PipeFlags::CLOEXEC).at("make pipe", "stderr")?;
-        Ok(Self { theirs: [null, to_stdout, to_stderr], stdout, stderr })
+        Ok(Self { theirs: [Some(null), Some(to_stdout), Some(to_stderr)], stdout, stderr })
     }
 }

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::cli::Globals;
 use crate::error::{Context, Result};
 use crate::spec::supervise;
 use crate::state::{self, State};
 use crate::supervise::remains::Remains;
 use crate::sys::signal;
+use crate::teardown;
 
 /// How long a container without a supervisor may take after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,10 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(15);
 
 /// Stops and removes the containers; `done` is called for each as it comes. An unknown id is done.
-pub fn all(root: &Path, ids: Vec<String>, mut done: impl FnMut(&str, Result<()>)) -> Result<()> {
+pub fn all(globals: &Globals, ids: Vec<String>, mut done: impl FnMut(&str, Result<()>)) -> Result<()> {
     let mut waiting = Vec::new();
     for id in ids {
-        match Target::begin(root, &id) {
+        match Target::begin(&globals.root, &id) {
             Ok(Some(target)) => waiting.push(target),
             Ok(None) => done(&id, Ok(())),
             Err(error) => done(&id, Err(error)),
@@ -42,7 +44,7 @@ pub fn all(root: &Path, ids: Vec<String>, mut done: impl FnMut(&str, Result<()>)
             if !ended {
                 target.kill();
             }
-            done(&target.state.id, target.finish(root));
+            done(&target.state.id, target.finish(globals));
             false
         });
     }
@@ -126,15 +128,13 @@ impl Target {
     }
 
     /// Kills what is left and removes the container's traces.
-    fn finish(&self, root: &Path) -> Result<()> {
+    fn finish(&self, globals: &Globals) -> Result<()> {
         if let Some(init) = self.state.init().open() {
             let _ = signal::send(init.as_fd(), libc::SIGKILL);
         }
         let killed = self.remains.kill(|| {});
-        let removed = self.remains.cgroups().remove();
-        killed
-            .and(removed)
-            .and_then(|()| state::remove_directory(root, &self.state.id))
+        let removed = teardown::container(globals, &self.state);
+        killed.and(removed)
     }
 }
 
