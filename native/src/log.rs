@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -55,6 +56,11 @@ pub fn init(file: Option<&Path>, format: Format, debug: bool) -> Result<()> {
         debug,
     });
     Ok(())
+}
+
+/// The log file's descriptor, for a process that closes all others.
+pub fn descriptor() -> Option<BorrowedFd<'static>> {
+    LOG.get()?.file.as_ref().map(AsFd::as_fd)
 }
 
 /// A failed command: to the log, and as text to standard error unless the log is that already.

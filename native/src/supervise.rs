@@ -38,5 +38,7 @@ pub struct Request {
 /// `run --supervise`: returns when the container is created (and, without `hold`, started); the
 /// supervisor stays.
 pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
-    spawn::spawn(globals, request, &mut Vec::new())?.wait().map(|_| 0)
+    spawn::spawn(globals, request, &mut Vec::new())?
+        .wait()
+        .map(|_| 0)
 }

@@ -13,7 +13,11 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use support::Place;
 
-const IDLE: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"];
+const IDLE: [&str; 3] = [
+    "sh",
+    "-c",
+    "trap 'exit 0' TERM; while :; do sleep 0.05; done",
+];
 
 /// A terminal with pavlosc in it, as an emulator has one.
 struct Screen {
@@ -26,18 +30,35 @@ struct Screen {
 impl Screen {
     /// `setsid --ctty` makes the terminal the controlling one, as a login does.
     fn run(command: &Command) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
-        let terminal = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let terminal = ioctl_tiocgptpeer(
+            &master,
+            OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC,
+        )
+        .unwrap();
         tcsetwinsize(&master, size(33, 101)).unwrap();
         let end = || Stdio::from(terminal.try_clone().unwrap());
         let mut wrapped = Command::new("setsid");
-        wrapped.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
-        wrapped.env("TERM", "vt100").stdin(end()).stdout(end()).stderr(end());
+        wrapped
+            .args(["--ctty", "--wait"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        wrapped
+            .env("TERM", "vt100")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end());
         let child = wrapped.spawn().unwrap();
         rustix::io::ioctl_fionbio(&master, true).unwrap();
-        Self { master: File::from(master), terminal, child, seen: String::new() }
+        Self {
+            master: File::from(master),
+            terminal,
+            child,
+            seen: String::new(),
+        }
     }
 
     fn write(&mut self, text: &str) {
@@ -54,7 +75,11 @@ impl Screen {
                 return before;
             }
             self.read();
-            assert!(std::time::Instant::now() < end, "no {text:?} in {:?}", self.seen);
+            assert!(
+                std::time::Instant::now() < end,
+                "no {text:?} in {:?}",
+                self.seen
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -63,20 +88,32 @@ impl Screen {
     fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         self.read();
-        assert!(tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ECHO | LocalModes::ICANON), "left raw");
+        assert!(
+            tcgetattr(&self.terminal)
+                .unwrap()
+                .local_modes
+                .contains(LocalModes::ECHO | LocalModes::ICANON),
+            "left raw"
+        );
         (status.code(), self.seen)
     }
 
     fn read(&mut self) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = self.master.read(&mut buffer) {
-            self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            self.seen
+                .push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
     }
 }
 
 fn size(ws_row: u16, ws_col: u16) -> Winsize {
-    Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }
+    Winsize {
+        ws_row,
+        ws_col,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
 }
 
 fn idle(place: &mut Place) -> String {
@@ -87,7 +124,15 @@ fn idle(place: &mut Place) -> String {
 
 /// An interactive shell with a prompt that echo cannot fake.
 fn shell(place: &Place, id: &str) -> Screen {
-    let mut screen = Screen::run(&place.command(&["exec", "--tty", "--env", "PS1=<\\#$((6*7))> ", id, "sh", "-i"]));
+    let mut screen = Screen::run(&place.command(&[
+        "exec",
+        "--tty",
+        "--env",
+        "PS1=<\\#$((6*7))> ",
+        id,
+        "sh",
+        "-i",
+    ]));
     screen.until("42> ");
     screen
 }
@@ -99,7 +144,10 @@ fn a_shell_has_a_terminal_of_its_own_in_the_container() {
     let mut screen = shell(&place, &id);
     screen.write("tty; stty size; echo $TERM\r");
     let output = screen.until("42> ");
-    assert!(output.contains("/dev/pts/0") && output.contains("33 101") && output.contains("vt100"), "{output}");
+    assert!(
+        output.contains("/dev/pts/0") && output.contains("33 101") && output.contains("vt100"),
+        "{output}"
+    );
     screen.write("exit 9\r");
     assert_eq!(screen.end().0, Some(9));
 }
@@ -150,7 +198,14 @@ fn all_output_arrives_before_the_end() {
     let mut place = Place::new();
     let id = idle(&mut place);
     for _ in 0..10 {
-        let mut screen = Screen::run(&place.command(&["exec", "--tty", &id, "sh", "-c", "seq 1 2000; echo last"]));
+        let mut screen = Screen::run(&place.command(&[
+            "exec",
+            "--tty",
+            &id,
+            "sh",
+            "-c",
+            "seq 1 2000; echo last",
+        ]));
         screen.until("1\r\n");
         screen.until("2000\r\n");
         screen.until("last\r\n");
@@ -162,9 +217,18 @@ fn all_output_arrives_before_the_end() {
 fn a_terminal_is_never_handed_over() {
     for mut place in [Place::new(), Place::rootless()] {
         let id = idle(&mut place);
-        let mut screen = Screen::run(&place.command(&["exec", &id, "sh", "-c", "tty; ls -l /proc/self/fd/; echo end"]));
+        let mut screen = Screen::run(&place.command(&[
+            "exec",
+            &id,
+            "sh",
+            "-c",
+            "tty; ls -l /proc/self/fd/; echo end",
+        ]));
         let output = screen.until("end\r\n");
-        assert!(output.contains("not a tty") && !output.contains("/dev/pts"), "{output}");
+        assert!(
+            output.contains("not a tty") && !output.contains("/dev/pts"),
+            "{output}"
+        );
         assert_eq!(screen.end().0, Some(0));
     }
 }
@@ -178,9 +242,17 @@ fn a_terminal_killed_from_outside_is_restored() {
     screen.write("exec sleep 100\r");
     screen.until("sleep 100\r\n");
     std::thread::sleep(Duration::from_millis(100));
-    let pavlosc = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", screen.child.id())).unwrap();
-    let target = pavlosc.split_whitespace().next().map_or(screen.child.id().to_string(), str::to_owned);
-    Command::new("kill").arg("-TERM").arg(target).status().unwrap();
+    let pavlosc =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", screen.child.id())).unwrap();
+    let target = pavlosc
+        .split_whitespace()
+        .next()
+        .map_or(screen.child.id().to_string(), str::to_owned);
+    Command::new("kill")
+        .arg("-TERM")
+        .arg(target)
+        .status()
+        .unwrap();
     assert_eq!(screen.end().0, Some(143));
 }
 
@@ -197,6 +269,9 @@ fn without_a_terminal_of_the_caller_pipes_do() {
     child.stdin.take().unwrap().write_all(b"typed").unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("/dev/pts/0\r\n") && text.contains("typed"), "{text:?}");
+    assert!(
+        text.contains("/dev/pts/0\r\n") && text.contains("typed"),
+        "{text:?}"
+    );
     assert_eq!(output.status.code(), Some(0));
 }

@@ -36,11 +36,31 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
         }
     }
     match &mode {
-        Mode { supervise: false, hold: true, .. } | Mode { supervise: false, batch: Some(_), .. } => {
-            Err(Error::new("read command line", "", "--hold and --batch need --supervise"))
+        Mode {
+            supervise: false,
+            hold: true,
+            ..
         }
-        Mode { supervise: true, batch: Some(file), hold, .. } => supervise::run_batch(globals, file, *hold),
-        Mode { supervise: true, hold, .. } => supervised(globals, &options, *hold),
+        | Mode {
+            supervise: false,
+            batch: Some(_),
+            ..
+        } => Err(Error::new(
+            "read command line",
+            "",
+            "--hold and --batch need --supervise",
+        )),
+        Mode {
+            supervise: true,
+            batch: Some(file),
+            hold,
+            ..
+        } => supervise::run_batch(globals, file, *hold),
+        Mode {
+            supervise: true,
+            hold,
+            ..
+        } => supervised(globals, &options, *hold),
         Mode { detach: true, .. } => detached(globals, &options),
         Mode { .. } => in_foreground(globals, &options),
     }

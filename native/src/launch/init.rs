@@ -60,6 +60,7 @@ pub fn run(job: Job) -> ! {
         terminal: None,
         empty: None,
     };
+    init.close_foreign();
     let Err(error) = init.execute(operations);
     let _ = init.channel.send(&Message::Failed(error), None);
     sys::process::exit(1)
@@ -74,6 +75,24 @@ impl Init<'_> {
             self.step(operation)?;
         }
         Err(Error::new("execute plan", "", "the plan has no command"))
+    }
+
+    /// What the creating process had open is not the container's: a waiting init would keep a
+    /// reader of the creator's pipes waiting too.
+    fn close_foreign(&self) {
+        use std::os::fd::{AsFd, AsRawFd};
+        let own = [
+            Some(self.channel.as_fd()),
+            self.listener.as_ref().map(AsFd::as_fd),
+            crate::log::descriptor(),
+        ];
+        let stdio = self.request.stdio.iter().flatten().map(AsFd::as_fd);
+        let numbers = own
+            .into_iter()
+            .flatten()
+            .chain(stdio)
+            .map(|fd| fd.as_raw_fd().cast_unsigned());
+        sys::process::close_others(numbers.chain(3..3 + self.request.preserve_fds).collect());
     }
 
     fn step(&mut self, operation: Operation) -> Result<()> {
@@ -113,6 +132,7 @@ impl Init<'_> {
             Operation::OomScore(score) => process::oom_score(self, score),
             Operation::Gate => self.gate(),
             Operation::Reaper => reaper::split(self),
+            Operation::Idle => reaper::idle(),
             Operation::Session => exec::session(self),
             Operation::Exec => exec::exec(self).map(|never| match never {}),
         }

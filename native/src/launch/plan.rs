@@ -71,6 +71,8 @@ pub enum Operation {
     Gate,
     /// Stay as pid 1; the rest is done by a child.
     Reaper,
+    /// Instead of all that follows: there is no command.
+    Idle,
     /// Own session, and the terminal as its controlling one.
     Session,
     /// Limits, ids, capabilities, filter; then the command.
@@ -125,6 +127,10 @@ pub fn make(config: &Config, facts: &Facts) -> Result<Vec<Operation>> {
         plan.push(Operation::OomScore(score));
     }
     plan.push(Operation::Gate);
+    if config.idles() {
+        plan.push(Operation::Idle);
+        return Ok(plan);
+    }
     if config
         .annotations
         .get(INIT)

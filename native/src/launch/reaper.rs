@@ -65,9 +65,34 @@ fn serve(signals: Signals, command: i32) -> ! {
     }
 }
 
+/// `io.pavlos.idle`: there is no command. Reaps until anything but a child's end or a window's new
+/// size is signalled, and ends with exit code 0. Closing the channel says that the start was fine.
+pub fn idle() -> Result<()> {
+    prctl(libc::PR_SET_DUMPABLE, 0, 0).at("close process to others", "")?;
+    prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).at("become reaper", "")?;
+    let signals = Signals::block(1..=64)?;
+    let _ = prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0);
+    let _ = credentials::drop_bounding(0);
+    let _ = sys::process::set_capabilities(Capabilities {
+        effective: 0,
+        permitted: 0,
+        inheritable: 0,
+    });
+    keep_only(&signals);
+    loop {
+        let mut fds = [PollFd::new(&signals, PollFlags::IN)];
+        let _ = poll(&mut fds, None);
+        while let Some(signal) = signals.read() {
+            if !matches!(signal, libc::SIGCHLD | libc::SIGWINCH | libc::SIGCONT) {
+                sys::process::exit(0);
+            }
+        }
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+    }
+}
+
 /// Everything else that is open belongs to the command or to the creation.
 fn keep_only(signals: &Signals) {
     use std::os::fd::{AsFd, AsRawFd};
-    let keep = signals.as_fd().as_raw_fd().cast_unsigned();
-    sys::process::close_others(keep);
+    sys::process::close_others(vec![signals.as_fd().as_raw_fd().cast_unsigned()]);
 }

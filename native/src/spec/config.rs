@@ -51,6 +51,15 @@ pub struct Mount {
     pub gid_mappings: Vec<super::linux::IdMapping>,
 }
 
+impl Config {
+    /// There is no command: pid 1 waits to be entered (annotation io.pavlos.idle).
+    pub fn idles(&self) -> bool {
+        self.annotations
+            .get("io.pavlos.idle")
+            .is_some_and(|value| value == "true")
+    }
+}
+
 /// Programs of the host that are run around a container's life.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -93,9 +93,16 @@ pub struct IoPriority {
 }
 
 /// Sets variables in a list of `NAME=value`; one that is there already is replaced.
-pub fn set_env<'a>(env: &mut Vec<String>, variables: impl IntoIterator<Item = (&'a String, &'a String)>) {
+pub fn set_env<'a>(
+    env: &mut Vec<String>,
+    variables: impl IntoIterator<Item = (&'a String, &'a String)>,
+) {
     for (name, value) in variables {
-        env.retain(|known| known.strip_prefix(name.as_str()).is_none_or(|rest| !rest.starts_with('=')));
+        env.retain(|known| {
+            known
+                .strip_prefix(name.as_str())
+                .is_none_or(|rest| !rest.starts_with('='))
+        });
         env.push(format!("{name}={value}"));
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 pub fn check(config: Config) -> Result<Config> {
     if let Some(process) = &config.process {
         absolute("process.cwd", &process.cwd)?;
-        if process.args.is_empty() {
+        if process.args.is_empty() && !config.idles() {
             return Err(wrong("process.args", "is empty: there is no command"));
         }
         for (index, text) in process.args.iter().chain(&process.env).enumerate() {

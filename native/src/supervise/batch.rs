@@ -26,7 +26,10 @@ pub fn run(globals: &Globals, file: &Path, hold: bool) -> Result<u8> {
         if waiting.len() == WINDOW {
             take_ready(&mut waiting, &list)?;
         }
-        let request = Request { hold, ..request.clone() };
+        let request = Request {
+            hold,
+            ..request.clone()
+        };
         match spawn::spawn(globals, &request, &mut waiting) {
             Ok(pending) => waiting.push((index, pending)),
             Err(error) => print(&request.id, Err(error)),
@@ -40,7 +43,10 @@ pub fn run(globals: &Globals, file: &Path, hold: bool) -> Result<u8> {
 
 /// Waits until at least one has reported, and prints those that have.
 fn take_ready(waiting: &mut Vec<(usize, Pending)>, list: &[Request]) -> Result<()> {
-    let mut fds: Vec<PollFd<'_>> = waiting.iter().map(|(_, pending)| PollFd::new(pending, PollFlags::IN)).collect();
+    let mut fds: Vec<PollFd<'_>> = waiting
+        .iter()
+        .map(|(_, pending)| PollFd::new(pending, PollFlags::IN))
+        .collect();
     match poll(&mut fds, None) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(errno) => return Err(errno).at("wait for supervisors", ""),
@@ -58,14 +64,24 @@ fn read(file: &Path) -> Result<Vec<u8>> {
         return std::fs::read(file).at("read batch", file.display().to_string());
     }
     let mut text = Vec::new();
-    std::io::stdin().read_to_end(&mut text).at("read batch", "standard input")?;
+    std::io::stdin()
+        .read_to_end(&mut text)
+        .at("read batch", "standard input")?;
     Ok(text)
 }
 
 fn print(id: &str, result: Result<i32>) {
     let line = match result {
-        Ok(pid) => Line { id, pid: Some(pid), error: None },
-        Err(error) => Line { id, pid: None, error: Some(error) },
+        Ok(pid) => Line {
+            id,
+            pid: Some(pid),
+            error: None,
+        },
+        Err(error) => Line {
+            id,
+            pid: None,
+            error: Some(error),
+        },
     };
     println!("{}", serde_json::to_string(&line).unwrap_or_default());
 }

@@ -75,7 +75,11 @@ impl Supervisor {
         if poll(&mut fds, timeout.as_ref()).is_err() {
             return;
         }
-        let ready: Vec<bool> = fds.iter().skip(1).map(|fd| !fd.revents().is_empty()).collect();
+        let ready: Vec<bool> = fds
+            .iter()
+            .skip(1)
+            .map(|fd| !fd.revents().is_empty())
+            .collect();
         if ready.contains(&true) {
             self.output.read(&ready);
         }
@@ -127,24 +131,42 @@ impl Supervisor {
     /// and `delete` to find.
     fn end(mut self, ended: Option<WaitStatus>, requested: bool) -> Result<()> {
         let exited_at = crate::time::now();
-        let killed = self.remains.kill(|| while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {});
+        let killed = self
+            .remains
+            .kill(|| while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {});
         let started_at = self.started_at.take().or_else(|| self.start_by_other());
         self.output.finish();
         let (exit_code, signal) = ended.map_or((255, None), status::exit_code);
-        let status = Status { version: 1, started_at, exited_at, exit_code, signal, requested };
+        let status = Status {
+            version: 1,
+            started_at,
+            exited_at,
+            exit_code,
+            signal,
+            requested,
+        };
         let written = status::write(&self.settings.status, &status);
         killed.and(self.remains.cgroups().remove()).and(written)
     }
 
     /// `start` writes the state last: that was the time.
     fn start_by_other(&self) -> Option<String> {
-        let state = State::load(&self.root, &self.id).ok().filter(|state| state.started)?;
+        let state = State::load(&self.root, &self.id)
+            .ok()
+            .filter(|state| state.started)?;
         let metadata = std::fs::metadata(self.root.join(&state.id).join("state.json")).ok()?;
-        let since = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let since = metadata
+            .modified()
+            .ok()?
+            .duration_since(std::time::UNIX_EPOCH)
+            .ok()?;
         Some(crate::time::rfc3339(timespec(since)))
     }
 }
 
 fn timespec(duration: Duration) -> Timespec {
-    Timespec { tv_sec: duration.as_secs().cast_signed(), tv_nsec: i64::from(duration.subsec_nanos()) }
+    Timespec {
+        tv_sec: duration.as_secs().cast_signed(),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
 }

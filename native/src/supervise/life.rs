@@ -24,7 +24,10 @@ const SIGNALS: [i32; 4] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIG
 pub fn begin(globals: &Globals, request: &Request) -> Result<Supervisor> {
     let document = request.bundle.join("supervise.json");
     let subject = document.display().to_string();
-    let settings = supervise::parse(&std::fs::read(&document).at("read bundle", subject.clone())?, &subject)?;
+    let settings = supervise::parse(
+        &std::fs::read(&document).at("read bundle", subject.clone())?,
+        &subject,
+    )?;
     let log = Log::open(settings.logs.clone())?;
     status::remove(&settings.status)?;
     let pipes = Pipes::new()?;
@@ -33,20 +36,29 @@ pub fn begin(globals: &Globals, request: &Request) -> Result<Supervisor> {
         id: &request.id,
         bundle: request.bundle.clone(),
         stdio: pipes.theirs,
-        gate: if request.hold { Gate::Socket } else { Gate::Direct },
+        gate: if request.hold {
+            Gate::Socket
+        } else {
+            Gate::Direct
+        },
         die_with_parent: true,
         preserve_fds: 0,
         new_keyring: true,
         env: request.env.clone(),
     })?;
-    let started_at = if request.hold { None } else { Some(start(globals, &mut created)?) };
+    let started_at = if request.hold {
+        None
+    } else {
+        Some(start(globals, &mut created)?)
+    };
     // From here on an end of the container is an event.
     let signals = Signals::block(SIGNALS)?;
     let streams = match created.console.take() {
         Some(master) => vec![(master, "stdout")],
         None => vec![(pipes.stdout, "stdout"), (pipes.stderr, "stderr")],
     };
-    let init = Pid::from_raw(created.state.pid).ok_or_else(|| Error::new("supervise", request.id.as_str(), "no pid"))?;
+    let init = Pid::from_raw(created.state.pid)
+        .ok_or_else(|| Error::new("supervise", request.id.as_str(), "no pid"))?;
     Ok(Supervisor {
         root: globals.root.clone(),
         id: request.id.clone(),
@@ -83,9 +95,14 @@ struct Pipes {
 
 impl Pipes {
     fn new() -> Result<Self> {
-        let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).at("open", "/dev/null")?;
+        let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .at("open", "/dev/null")?;
         let (stdout, to_stdout) = pipe_with(PipeFlags::CLOEXEC).at("make pipe", "stdout")?;
         let (stderr, to_stderr) = pipe_with(PipeFlags::CLOEXEC).at("make pipe", "stderr")?;
-        Ok(Self { theirs: [Some(null), Some(to_stdout), Some(to_stderr)], stdout, stderr })
+        Ok(Self {
+            theirs: [Some(null), Some(to_stdout), Some(to_stderr)],
+            stdout,
+            stderr,
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Makes supervisors: one process for each container, which reports once and then stays.
 
-use std::io::{Read, Write};
 use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use serde::{Deserialize, Serialize};
@@ -25,8 +25,13 @@ pub struct Pending(File);
 
 /// Forks a supervisor for `request`. `others` are those made before: the new one must not hold
 /// their descriptors.
-pub fn spawn(globals: &Globals, request: &Request, others: &mut Vec<(usize, Pending)>) -> Result<Pending> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at("make pipe", "")?;
+pub fn spawn(
+    globals: &Globals,
+    request: &Request,
+    others: &mut Vec<(usize, Pending)>,
+) -> Result<Pending> {
+    let (read, write) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at("make pipe", "")?;
     match process::clone3(0, None).at("fork supervisor", request.id.as_str())? {
         Some(_child) => Ok(Pending(File::from(read))),
         None => {
@@ -41,12 +46,18 @@ impl Pending {
     /// Waits for the report: the pid of the container's init.
     pub fn wait(mut self) -> Result<i32> {
         let mut text = Vec::new();
-        self.0.read_to_end(&mut text).at("wait for the supervisor", "")?;
+        self.0
+            .read_to_end(&mut text)
+            .at("wait for the supervisor", "")?;
         match serde_json::from_slice(&text) {
             Ok(Report::Pid(pid)) => Ok(pid),
             Ok(Report::Error(error)) => Err(error),
-            Err(_) => Err(Error::new("wait for the supervisor", "", "it ended before the container was ready")
-                .hint("the kernel's log (dmesg) says if it was killed for memory")),
+            Err(_) => Err(Error::new(
+                "wait for the supervisor",
+                "",
+                "it ended before the container was ready",
+            )
+            .hint("the kernel's log (dmesg) says if it was killed for memory")),
         }
     }
 }

@@ -22,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(15);
 
 /// Stops and removes the containers; `done` is called for each as it comes. An unknown id is done.
-pub fn all(globals: &Globals, ids: Vec<String>, mut done: impl FnMut(&str, Result<()>)) -> Result<()> {
+pub fn all(
+    globals: &Globals,
+    ids: Vec<String>,
+    mut done: impl FnMut(&str, Result<()>),
+) -> Result<()> {
     let mut waiting = Vec::new();
     for id in ids {
         match Target::begin(&globals.root, &id) {

@@ -300,15 +300,20 @@ pub fn release_memory() {
     }
 }
 
-/// Closes every descriptor from 3 on but `keep`. For a process whose memory no longer owns any.
-pub fn close_others(keep: u32) {
-    let close = |first: u32, last: u32| {
-        // SAFETY: the callers do not use the descriptors again: they never return to code that
-        // owns one.
-        unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-    };
-    if keep > 3 {
-        close(3, keep - 1);
+/// Closes every descriptor from 3 on but those in `keep`. For a process that owns no others.
+pub fn close_others(mut keep: Vec<u32>) {
+    keep.sort_unstable();
+    let mut first = 3;
+    for kept in keep.into_iter().filter(|kept| *kept >= 3) {
+        if kept > first {
+            close_range(first, kept - 1);
+        }
+        first = kept + 1;
     }
-    close(keep + 1, u32::MAX);
+    close_range(first, u32::MAX);
+}
+
+fn close_range(first: u32, last: u32) {
+    // SAFETY: the callers do not use the descriptors again: they never return to code that owns one.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
 }

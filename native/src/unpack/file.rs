@@ -63,19 +63,27 @@ fn segment(
 
 /// How many bytes of zeros `piece`, which belongs at `offset`, starts with: whole parts.
 fn zeros(piece: &[u8], offset: u64) -> usize {
-    parts(piece, offset).take_while(|part| is_zero(part)).map(<[u8]>::len).sum()
+    parts(piece, offset)
+        .take_while(|part| is_zero(part))
+        .map(<[u8]>::len)
+        .sum()
 }
 
 /// How many bytes to write until the next part of zeros.
 fn until_zeros(piece: &[u8], offset: u64) -> usize {
-    parts(piece, offset).take_while(|part| !is_zero(part)).map(<[u8]>::len).sum()
+    parts(piece, offset)
+        .take_while(|part| !is_zero(part))
+        .map(<[u8]>::len)
+        .sum()
 }
 
 /// `piece` cut where its place in the file is a multiple of `HOLE`.
 fn parts(piece: &[u8], offset: u64) -> impl Iterator<Item = &[u8]> {
     let first = (HOLE - (offset % HOLE as u64) as usize).min(piece.len());
     let (first, rest) = piece.split_at(first);
-    std::iter::once(first).chain(rest.chunks(HOLE)).filter(|part| !part.is_empty())
+    std::iter::once(first)
+        .chain(rest.chunks(HOLE))
+        .filter(|part| !part.is_empty())
 }
 
 fn is_zero(part: &[u8]) -> bool {

@@ -37,19 +37,30 @@ impl Place {
     }
 
     fn of(uid: u32) -> Self {
-        assert!(rustix::process::geteuid().is_root(), "these tests make containers as root and as a user: run them as root");
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "these tests make containers as root and as a user: run them as root"
+        );
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = PathBuf::from(format!("/tmp/pavlosc-test-{}-{number}", std::process::id()));
         fs::create_dir_all(dir.join("state")).unwrap();
         make_root(&dir.join("root"));
-        let place = Self { dir, uid, ids: Vec::new() };
+        let place = Self {
+            dir,
+            uid,
+            ids: Vec::new(),
+        };
         place.own(&place.dir);
         place
     }
 
     /// A new bundle that runs `args`; gives the container's id.
     pub fn bundle(&mut self, args: &[&str], change: impl FnOnce(&mut Value)) -> String {
-        let id = format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = format!(
+            "t{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let bundle = self.dir.join(&id);
         fs::create_dir_all(bundle.join("logs")).unwrap();
         let mut config = self.config(&id, args);
@@ -70,7 +81,11 @@ impl Place {
     /// pavlosc with these arguments, as the place's user.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pavlosc"));
-        command.arg("--root").arg(self.dir.join("state")).args(args).stdin(Stdio::null());
+        command
+            .arg("--root")
+            .arg(self.dir.join("state"))
+            .args(args)
+            .stdin(Stdio::null());
         command.env("XDG_RUNTIME_DIR", &self.dir);
         if self.uid != 0 {
             command.uid(self.uid).gid(self.uid);
@@ -87,13 +102,23 @@ impl Place {
     pub fn ok(&self, args: &[&str]) -> String {
         let output = self.pavlosc(args);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "pavlosc {args:?}: {:?}: {error}", output.status);
+        assert!(
+            output.status.success(),
+            "pavlosc {args:?}: {:?}: {error}",
+            output.status
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// `run --supervise` of a bundle made by `bundle`.
     pub fn supervise(&self, id: &str) {
-        self.ok(&["run", "--supervise", "--bundle", self.dir.join(id).to_str().unwrap(), id]);
+        self.ok(&[
+            "run",
+            "--supervise",
+            "--bundle",
+            self.dir.join(id).to_str().unwrap(),
+            id,
+        ]);
     }
 
     /// The state as `state` prints it.
@@ -110,7 +135,10 @@ impl Place {
     /// Log lines without their times: "stdout F text".
     pub fn log(&self, id: &str) -> Vec<String> {
         let text = fs::read(self.dir.join(id).join("logs/output.log")).unwrap_or_default();
-        String::from_utf8_lossy(&text).lines().map(|line| line[31..].to_owned()).collect()
+        String::from_utf8_lossy(&text)
+            .lines()
+            .map(|line| line[31..].to_owned())
+            .collect()
     }
 
     /// status.json, waited for.
@@ -146,7 +174,10 @@ impl Place {
             let map = json!([{"containerID": 0, "hostID": self.uid, "size": 1}]);
             config["linux"] = json!({"cgroupsPath": format!("pavlosc-test/{id}"), "uidMappings": map, "gidMappings": map});
         }
-        config["linux"]["namespaces"] = namespaces.iter().map(|kind| json!({"type": kind})).collect();
+        config["linux"]["namespaces"] = namespaces
+            .iter()
+            .map(|kind| json!({"type": kind}))
+            .collect();
         config
     }
 
@@ -189,21 +220,42 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 
 /// The process exists and is no zombie.
 pub fn is_alive(pid: u64) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X']))
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .trim_start()
+            .starts_with(['Z', 'X'])
+    })
 }
 
 fn make_root(root: &Path) {
     const BUSYBOX: &str = "/bin/busybox";
-    assert!(Path::new(BUSYBOX).exists(), "these tests need a static busybox: apt-get install busybox-static");
+    assert!(
+        Path::new(BUSYBOX).exists(),
+        "these tests need a static busybox: apt-get install busybox-static"
+    );
     for dir in ["bin", "proc", "dev", "tmp", "etc", "root", "home/paul"] {
         fs::create_dir_all(root.join(dir)).unwrap();
     }
     fs::copy(BUSYBOX, root.join("bin/busybox")).unwrap();
     let list = Command::new(BUSYBOX).arg("--list").output().unwrap();
-    for applet in String::from_utf8(list.stdout).unwrap().lines().filter(|applet| *applet != "busybox") {
+    for applet in String::from_utf8(list.stdout)
+        .unwrap()
+        .lines()
+        .filter(|applet| *applet != "busybox")
+    {
         symlink("busybox", root.join("bin").join(applet)).unwrap();
     }
-    fs::write(root.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\npaul:x:1000:1000::/home/paul:/bin/sh\n").unwrap();
-    fs::write(root.join("etc/group"), "root:x:0:\npaul:x:1000:\nvideo:x:44:paul\n").unwrap();
+    fs::write(
+        root.join("etc/passwd"),
+        "root:x:0:0::/root:/bin/sh\npaul:x:1000:1000::/home/paul:/bin/sh\n",
+    )
+    .unwrap();
+    fs::write(
+        root.join("etc/group"),
+        "root:x:0:\npaul:x:1000:\nvideo:x:44:paul\n",
+    )
+    .unwrap();
 }
