@@ -21,7 +21,7 @@ mod unpack;
 mod update;
 
 use crate::cli::Globals;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A verb: its arguments -> the exit code.
 pub type Verb = fn(&Globals, lexopt::Parser) -> Result<u8>;
@@ -32,6 +32,18 @@ pub fn find(name: &str) -> Option<Verb> {
         .iter()
         .find(|(known, ..)| *known == name)
         .map(|(_, verb, _)| *verb)
+}
+
+/// One container's line in the output of a verb that serves many.
+fn print_result(id: &str, error: Option<Error>) {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+    }
+    let line = Line { id, error };
+    println!("{}", serde_json::to_string(&line).unwrap_or_default());
 }
 
 /// `--version`.

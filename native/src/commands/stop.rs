@@ -1,10 +1,9 @@
 //! `pavlosc stop`: ends containers, all at once, and removes them.
 
 use lexopt::prelude::*;
-use serde::Serialize;
 
 use crate::cli::{Globals, missing_id, usage};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::supervise::stop;
 
 /// Prints one JSON line for each container; exit code 1 when one could not be stopped.
@@ -22,18 +21,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
     let mut failed = false;
     stop::all(globals, ids, |id, result| {
         failed |= result.is_err();
-        let line = Line {
-            id,
-            error: result.err(),
-        };
-        println!("{}", serde_json::to_string(&line).unwrap_or_default());
+        super::print_result(id, result.err());
     })?;
     Ok(u8::from(failed))
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Error>,
 }
