@@ -13,6 +13,8 @@ export interface Extending {
   readonly lookup: Lookup;
   readonly problems: Problem[];
   readonly home: string;
+  /** Called with each file that is looked for. */
+  readonly follow: (file: string) => void;
   /** Circles that are reported already, by their files. */
   readonly cycles: Set<string>;
 }
@@ -60,6 +62,7 @@ async function read(
   const steps = [...chain, { file: source.file, span: reference.span }];
   const from = steps.findIndex((step) => step.file === file);
   if (from >= 0) return refuseCycle(steps.slice(from), file, extending);
+  extending.follow(file);
   if (extending.reader.stat(file) !== "file")
     return refuse(reference, extending, missing(file, extending.reader));
   const parsed = await extending.documents.read(file);

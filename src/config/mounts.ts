@@ -84,6 +84,7 @@ function bind(
   const path = at(scope, index, "source");
   const source = hostPath(scope, path, mount.source);
   if (!mount.create && scope.reader.stat(source) === null) {
+    scope.follow(source);
     report(scope, path, {
       code: "mount-source-missing",
       message: `${source} does not exist`,

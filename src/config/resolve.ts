@@ -45,7 +45,7 @@ export type Resolved =
 
 /** Extends, fills in, checks and resolves one environment; null: it is wrong, which is reported. */
 export async function resolveDraft(draft: Draft, loading: Loading): Promise<Resolved | null> {
-  const { documents, reader, lookup, host, cycles } = loading;
+  const { documents, reader, lookup, host, cycles, follow } = loading;
   // What -f leaves out may be broken: it is not what was asked for.
   const problems = draft.selected ? loading.problems : [];
   const merged = await extendTree(draft.tree, {
@@ -54,6 +54,7 @@ export async function resolveDraft(draft: Draft, loading: Loading): Promise<Reso
     lookup,
     problems,
     cycles,
+    follow,
     home: host.caller.home,
   });
   const head = headOf(merged, draft, { lookup, problems });

@@ -20,6 +20,7 @@ function short(scope: Scope, text: string): Rootfs {
   const found = scope.reader.stat(path);
   if (found === "file") return { kind: "archive", archive: path, sha256: null };
   if (found === null && !/^(\/|\.|~)/.test(text)) {
+    scope.follow(path);
     report(scope, ["rootfs"], {
       code: "rootfs-missing",
       message: `there is no directory or archive ${path}`,
@@ -42,6 +43,7 @@ function directory(scope: Scope, text: string, mode: "overlay" | "direct"): Root
       hint: "write rootfs: host, which protects it",
     });
   } else if (found === null) {
+    scope.follow(path);
     report(scope, at, {
       code: "rootfs-missing",
       message: `the root filesystem ${path} does not exist`,
@@ -69,6 +71,7 @@ function archive(scope: Scope, text: string, sha256: string | null): Rootfs {
   const path = hostPath(scope, at, text);
   const found = scope.reader.stat(path);
   if (found === null) {
+    scope.follow(path);
     report(scope, at, {
       code: "rootfs-missing",
       message: `the archive ${path} does not exist`,

@@ -15,7 +15,7 @@ export interface Scope {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly reader: ConfigReader;
   readonly problems: Problem[];
-  /** Called with each further file that matters: env files, profiles. */
+  /** Called with each further file that matters, also with what is missing. */
   readonly follow: (file: string) => void;
 }
 

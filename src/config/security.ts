@@ -41,10 +41,8 @@ function seccomp(scope: Scope, input: string): string {
   if (input === "default" || input === "unconfined") return input;
   const path = ["security", "seccomp"];
   const file = hostPath(scope, path, input);
-  if (scope.reader.stat(file) === "file") {
-    scope.follow(file);
-    return file;
-  }
+  scope.follow(file);
+  if (scope.reader.stat(file) === "file") return file;
   report(scope, path, {
     code: "seccomp-missing",
     message: `there is no seccomp profile ${file}`,

@@ -70,6 +70,7 @@ export function resolveSecrets(
     secrets[name] = { kind: "file", path };
     const found = scope.reader.stat(path);
     if (found === null || found === "directory") {
+      scope.follow(path);
       report(scope, ["secrets", name, "file"], {
         code: "secret-missing",
         message: `the secret ${name} is not there: ${path} ${found === null ? "does not exist" : "is a directory"}`,

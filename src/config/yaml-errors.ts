@@ -20,6 +20,7 @@ function explain(error: Pick<YAMLParseError, "code" | "message" | "pos">, source
   if (error.code === "DUPLICATE_KEY") return problemAt(keySpan(source, start), duplicate(source, start));
   const tab = tabInIndent(source, start);
   if (tab !== null) return problemAt({ source, start: tab, end: tab + 1 }, sayings.TAB_AS_INDENT);
+  if (source.text.startsWith("${", start - 1)) return unquotedVariable(source, start - 1);
   const quote = /closing (["'])quote/.exec(error.message)?.[1];
   if (quote !== undefined) return unclosedQuote(source, start, quote);
   const end = error.code === "BAD_INDENT" ? source.text.length : Math.max(start + 1, error.pos[1]);
@@ -35,6 +36,19 @@ function firstCharacter(source: Source, from: number): number {
   let at = Math.min(from, Math.max(0, source.text.length - 1));
   while (source.text[at] === " ") at += 1;
   return at;
+}
+
+/** Within brackets YAML takes the brace of `${` for the begin of a map. */
+function unquotedVariable(source: Source, start: number): Problem {
+  const written = /^\$\{[^}\n]*\}?/.exec(source.text.slice(start))?.[0] ?? "${";
+  return problemAt(
+    { source, start, end: start + written.length },
+    {
+      code: "yaml-syntax",
+      message: "within [ ] and { } a variable has to stand in quotes",
+      hint: `write "${written}"`,
+    },
+  );
 }
 
 /** Shown where the quotes were opened: where they should end nobody knows. */

@@ -10,10 +10,13 @@ export function parsePlainYaml(source: Source): MapNode | null {
   // Tabs, carriage returns, other control characters and byte order marks have rules of their own.
   if (/[^\n\x20-\x7e\u{a0}-\u{d7ff}\u{e000}-\u{fefe}\u{10000}-\u{10ffff}]/u.test(source.text)) return null;
   const reader = open(source);
-  if (reader.indents[0] !== 0) return null;
+  if (reader.indents[0] !== 0 || reader.indents.some((indent) => indent > deepest)) return null;
   const tree = readMap(reader, 0);
   return reader.failed || reader.at < reader.starts.length ? null : tree;
 }
+
+/** Columns of indentation; what is nested deeper is refused by yaml.ts. */
+const deepest = 100;
 
 interface Reader {
   readonly source: Source;

@@ -23,6 +23,9 @@ export interface Parsed {
   readonly problems: readonly Problem[];
 }
 
+/** Lists and maps within each other. */
+const maximumDepth = 100;
+
 /** More nodes than this, aliases unfolded, are no configuration but an attack or an accident. */
 const maximumNodes = 100_000;
 
@@ -37,7 +40,10 @@ export function parseYaml(source: Source): Parsed {
       source,
       documents: [],
       problems: [
-        problemAt(span, { code: "yaml-syntax", message: "the file is nested too deeply to be read" }),
+        problemAt(span, {
+          code: "yaml-syntax",
+          message: "the file is nested too deeply, or grows too large through aliases",
+        }),
       ],
     };
   }
@@ -74,7 +80,7 @@ interface Converter {
 function convert(node: Node, to: Converter): Tree {
   const span = spanOf(node, to);
   to.nodes += 1;
-  if (to.nodes > maximumNodes) throw new RangeError("too many nodes");
+  if (to.nodes > maximumNodes || to.open.size > maximumDepth) throw new RangeError("too many nodes");
   if (isScalar(node)) return scalar(node, span);
   to.open.add(node);
   try {
