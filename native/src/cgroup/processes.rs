@@ -35,6 +35,10 @@ pub fn frozen(cgroups: &Cgroups) -> Result<bool> {
 }
 
 pub fn kill(cgroups: &Cgroups) -> Result<()> {
+    // Also when the directories are gone already: who ended the container removed them.
+    if list(cgroups)?.is_empty() {
+        return Ok(());
+    }
     let by_kernel = cgroups
         .v2()
         .is_some_and(|directory| file::try_write(&directory.join("cgroup.kill"), "1").is_ok());
@@ -191,5 +195,21 @@ impl Freezer {
                 .lines()
                 .any(|line| line == "frozen 1")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn killing_what_is_gone_already_is_done() {
+        let gone = ["freezer", "pids", ""].map(|controller| {
+            let path = PathBuf::from(format!("/sys/fs/cgroup/pavlos-gone/{controller}"));
+            (controller.to_owned(), path)
+        });
+        kill(&Cgroups::from_directories(BTreeMap::from(gone))).unwrap();
     }
 }
