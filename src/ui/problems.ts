@@ -29,7 +29,7 @@ export function renderProblem(problem: Problem, text: string | null, view: Probl
 
 /** Paths below the base as the places are shown. */
 const shortened = (text: string, { base }: ProblemView): string =>
-  base === "/" ? text : text.replaceAll(`${base}/`, "");
+  printable(base === "/" ? text : text.replaceAll(`${base}/`, ""));
 
 /** Columns that fit beside the line number in a narrow terminal. */
 const width = 100;
