@@ -132,7 +132,7 @@ impl Init<'_> {
             Operation::OomScore(score) => process::oom_score(self, score),
             Operation::Gate => self.gate(),
             Operation::Reaper => reaper::split(self),
-            Operation::Idle => reaper::idle(),
+            Operation::Idle => reaper::idle(self),
             Operation::Session => exec::session(self),
             Operation::Exec => exec::exec(self).map(|never| match never {}),
         }

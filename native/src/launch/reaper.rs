@@ -16,8 +16,7 @@ const KILL: u64 = 1 << 5;
 
 /// Comes back in the child, which goes on with the plan; the parent never does.
 pub fn split(init: &mut Init) -> Result<()> {
-    // Nobody inside may look into this process or borrow its rights.
-    prctl(libc::PR_SET_DUMPABLE, 0, 0).at("close process to others", "")?;
+    close_to_others(init)?;
     prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).at("become reaper", "")?;
     let signals = Signals::block(1..=64)?;
     match clone3(0, None).at("fork command", "")? {
@@ -67,8 +66,8 @@ fn serve(signals: Signals, command: i32) -> ! {
 
 /// `io.pavlos.idle`: there is no command. Reaps until anything but a child's end or a window's new
 /// size is signalled, and ends with exit code 0. Closing the channel says that the start was fine.
-pub fn idle() -> Result<()> {
-    prctl(libc::PR_SET_DUMPABLE, 0, 0).at("close process to others", "")?;
+pub fn idle(init: &Init) -> Result<()> {
+    close_to_others(init)?;
     prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).at("become reaper", "")?;
     let signals = Signals::block(1..=64)?;
     let _ = prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0);
@@ -89,6 +88,16 @@ pub fn idle() -> Result<()> {
         }
         while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
     }
+}
+
+/// Nobody inside may look into this process or borrow its rights. Its memory is of the program that
+/// the host started: closed, it would be closed to the owner of the user namespace too, and `exec`
+/// and `stop` need its namespaces. There the ids and the capabilities it keeps protect it.
+fn close_to_others(init: &Init) -> Result<()> {
+    let dumpable = u64::from(init.in_user_namespace());
+    prctl(libc::PR_SET_DUMPABLE, dumpable, 0)
+        .at("close process to others", "")
+        .map(drop)
 }
 
 /// Everything else that is open belongs to the command or to the creation.
