@@ -8,6 +8,7 @@ mod make;
 mod processes;
 mod remove;
 mod stats;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -81,6 +82,13 @@ impl Cgroups {
         }
     }
 
+    /// As `set`, for a container that runs: after an error the limits are as they were.
+    pub fn update(&self, resources: &Resources, rootless: bool) -> Result<()> {
+        let before = undo::Snapshot::take(self);
+        self.set(resources, rootless)
+            .inspect_err(|_| before.restore())
+    }
+
     /// The v2 directory, opened for CLONE_INTO_CGROUP. `None`: there is none.
     pub fn v2_fd(&self) -> Result<Option<OwnedFd>> {
         let Some(directory) = self.v2() else {
@@ -132,7 +140,8 @@ impl Cgroups {
         processes::list(self)
     }
 
-    pub fn stats(&self) -> Result<Stats> {
+    /// What is used and allowed now.
+    pub fn stats(&self) -> Stats {
         stats::read(self)
     }
 
@@ -158,6 +167,15 @@ impl Cgroups {
         paths.dedup();
         paths.into_iter()
     }
+}
+
+/// Whether this process may not set device rules: it is not root in the first user namespace.
+pub fn unprivileged() -> bool {
+    let first = || {
+        std::fs::read_to_string("/proc/self/uid_map")
+            .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]))
+    };
+    !rustix::process::geteuid().is_root() || !first()
 }
 
 fn add_to(directory: &Path, pid: Pid) -> Result<()> {

@@ -1,81 +1,131 @@
-//! What a container uses, for `events --stats`.
+//! What a container uses, in the form of `events --stats`.
 
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::{Cgroups, file};
-use crate::error::Result;
 
-/// Absent: its controller is not there. `u64::MAX` is "no limit".
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// Zero where a controller is missing. `u64::MAX` is "no limit".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Processor time, nanoseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_usage: Option<u64>,
+    pub cpu: Cpu,
+    pub memory: Memory,
+    pub pids: Pids,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Cpu {
+    pub usage: CpuUsage,
+    pub throttling: Throttling,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CpuUsage {
+    /// Nanoseconds.
+    pub total: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Throttling {
+    pub periods: u64,
     /// Periods in which the quota stopped it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_throttled_periods: Option<u64>,
-    /// Bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_usage: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_limit: Option<u64>,
-    /// Bytes, the most so far.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_peak: Option<u64>,
+    pub throttled_periods: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    pub usage: MemoryUsage,
+}
+
+/// Bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryUsage {
+    pub usage: u64,
+    /// The most so far.
+    pub max: u64,
+    pub limit: u64,
     /// Processes killed for want of memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oom_kills: Option<u64>,
-    /// Processes and threads.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pids_current: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pids_limit: Option<u64>,
+    pub failcnt: u64,
 }
 
-pub fn read(cgroups: &Cgroups) -> Result<Stats> {
-    let v2 = cgroups.v2();
-    let number = |v1: &str, v1_file: &str, v2_file: &str| match cgroups.v1(v1) {
-        Some(directory) => optional(directory, v1_file),
-        None => v2.and_then(|directory| optional(directory, v2_file)),
-    };
-    let keyed = |v1: &str, v1_file: &str, v2_file: &str, key: &str| {
-        let path = cgroups
-            .v1(v1)
-            .map(|directory| directory.join(v1_file))
-            .or(v2.map(|directory| directory.join(v2_file)));
-        path.and_then(|path| value_of(&file::read(&path).ok()?, key))
-    };
-    let cpu_usage = match cgroups.v1("cpuacct") {
-        Some(directory) => optional(directory, "cpuacct.usage"),
-        None => v2
-            .and_then(|directory| {
-                value_of(&file::read(&directory.join("cpu.stat")).ok()?, "usage_usec")
-            })
-            .map(|micro| micro * 1000),
-    };
-    Ok(Stats {
-        cpu_usage,
-        cpu_throttled_periods: keyed("cpu", "cpu.stat", "cpu.stat", "nr_throttled"),
-        memory_usage: number("memory", "memory.usage_in_bytes", "memory.current"),
-        memory_limit: number("memory", "memory.limit_in_bytes", "memory.max").map(unlimited),
-        memory_peak: number("memory", "memory.max_usage_in_bytes", "memory.peak"),
-        oom_kills: keyed("memory", "memory.oom_control", "memory.events", "oom_kill"),
-        pids_current: number("pids", "pids.current", "pids.current"),
-        pids_limit: number("pids", "pids.max", "pids.max"),
-    })
+/// Processes and threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Pids {
+    pub current: u64,
+    pub limit: u64,
 }
 
-fn optional(directory: &Path, name: &str) -> Option<u64> {
-    file::read_number(&directory.join(name)).ok()
+pub fn read(cgroups: &Cgroups) -> Stats {
+    let files = Files(cgroups);
+    Stats {
+        cpu: Cpu {
+            usage: CpuUsage {
+                total: files.cpu_time(),
+            },
+            throttling: Throttling {
+                periods: files.keyed("cpu", ["cpu.stat"; 2], "nr_periods"),
+                throttled_periods: files.keyed("cpu", ["cpu.stat"; 2], "nr_throttled"),
+            },
+        },
+        memory: Memory {
+            usage: MemoryUsage {
+                usage: files.number("memory", ["memory.usage_in_bytes", "memory.current"]),
+                max: files.number("memory", ["memory.max_usage_in_bytes", "memory.peak"]),
+                limit: unlimited(files.number("memory", ["memory.limit_in_bytes", "memory.max"])),
+                failcnt: files.keyed(
+                    "memory",
+                    ["memory.oom_control", "memory.events"],
+                    "oom_kill",
+                ),
+            },
+        },
+        pids: Pids {
+            current: files.number("pids", ["pids.current"; 2]),
+            limit: files.number("pids", ["pids.max"; 2]),
+        },
+    }
 }
 
-/// The number in the line `KEY NUMBER`.
-fn value_of(text: &str, key: &str) -> Option<u64> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())
+/// A file's name in v1, and in v2.
+type Names = [&'static str; 2];
+
+struct Files<'a>(&'a Cgroups);
+
+impl Files<'_> {
+    fn directory<'a>(&'a self, controller: &str, [v1, v2]: Names) -> Option<(&'a Path, &'a str)> {
+        let in_v1 = self.0.v1(controller).map(|directory| (directory, v1));
+        in_v1.or_else(|| Some((self.0.v2()?, v2)))
+    }
+
+    fn number(&self, controller: &str, names: Names) -> u64 {
+        let number =
+            |(directory, name): (&Path, &str)| file::read_number(&directory.join(name)).ok();
+        self.directory(controller, names)
+            .and_then(number)
+            .unwrap_or(0)
+    }
+
+    /// The number in the line `KEY NUMBER`.
+    fn keyed(&self, controller: &str, names: Names, key: &str) -> u64 {
+        let find = |(directory, name): (&Path, &str)| {
+            let text = file::read(&directory.join(name)).ok()?;
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())
+        };
+        self.directory(controller, names)
+            .and_then(find)
+            .unwrap_or(0)
+    }
+
+    fn cpu_time(&self) -> u64 {
+        if self.0.v1("cpuacct").is_some() {
+            return self.number("cpuacct", ["cpuacct.usage"; 2]);
+        }
+        self.keyed("", ["cpu.stat"; 2], "usage_usec")
+            .saturating_mul(1000)
+    }
 }
 
 /// v1 shows no limit as the largest multiple of the page size.

@@ -161,7 +161,7 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         &cgroup::Request {
             path: config.linux.cgroups_path.as_deref(),
             id: request.id,
-            rootless: !rustix::process::geteuid().is_root(),
+            rootless: cgroup::unprivileged(),
         },
         config.linux.resources.as_ref(),
     )?;
