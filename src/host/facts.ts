@@ -2,7 +2,8 @@ import { cpus, release, totalmem, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Caller, HostFacts, IdRange } from "../model/host.ts";
 import { readCgroupFacts } from "./cgroup.ts";
-import type { Files } from "./files.ts";
+import { errnoOf } from "./errno.ts";
+import type { FileStatus, Files } from "./files.ts";
 
 /** Who asks: of the process, so that tests can be anybody. */
 export interface Self {
@@ -80,7 +81,7 @@ function groupName(files: Files, gid: number): string {
 function homeOf(files: Files, self: Self): string | null {
   const home = self.env.HOME;
   if (home === undefined || !home.startsWith("/")) return null;
-  return files.status(home)?.uid === self.uid ? home : null;
+  return reachable(files, home)?.uid === self.uid ? home : null;
 }
 
 /** Lines `owner:start:count` of /etc/subuid; the owner is a name or a uid. */
@@ -99,7 +100,17 @@ function isInPath(files: Files, self: Self, program: string): boolean {
   const path = self.env.PATH ?? "/usr/bin:/bin";
   return path
     .split(":")
-    .some((directory) => directory !== "" && files.status(join(directory, program)) !== null);
+    .some((directory) => directory !== "" && reachable(files, join(directory, program)) !== null);
+}
+
+/** What the caller may not even look at (a PATH or HOME left behind by `su`) is not there for it. */
+function reachable(files: Files, path: string): FileStatus | null {
+  try {
+    return files.status(path);
+  } catch (error) {
+    if (errnoOf(error) === "EACCES") return null;
+    throw error;
+  }
 }
 
 const lines = (text: string | null): readonly string[] =>

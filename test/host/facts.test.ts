@@ -56,6 +56,19 @@ describe("the caller", () => {
     expect(readCaller(files, me({ HOME: "home" })).home).toBe("/home/me");
   });
 
+  it("is read also with a PATH and a HOME of root's that it may not look into", () => {
+    const files = machine(accounts);
+    const refuse = (path: string) => {
+      if (path.startsWith("/root/")) throw Object.assign(new Error("denied"), { code: "EACCES" });
+      return files.status(path);
+    };
+    const caller = readCaller(
+      { ...files, status: refuse },
+      me({ PATH: "/root/bin:/usr/bin", HOME: "/root/x" }),
+    );
+    expect(caller).toMatchObject({ home: "/home/me", mapHelpers: true });
+  });
+
   it("has a name also when nobody knows the uid", () => {
     expect(readCaller(machine({}), { uid: 54321, gid: 54321, env: {} })).toMatchObject({
       name: "54321",
