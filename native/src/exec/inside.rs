@@ -40,7 +40,7 @@ fn set_up(plan: &Plan, channel: &Channel, stdio: Stdio) -> Result<Vec<String>> {
     channel.wait_for_go()?;
     signal::unblock_all();
     process::close_range_on_exec(3 + plan.preserve_fds).at("close descriptors", "")?;
-    identity::assume(&plan.process, &user, plan.filter.as_ref())?;
+    identity::assume(&plan.process_of(user.uid), &user, plan.filter.as_ref())?;
     Ok(env)
 }
 

@@ -18,6 +18,8 @@ pub struct Plan {
     pub process: Process,
     /// A user to look up inside, in place of `process.user`.
     pub user: Option<String>,
+    /// `--user` was given: config.json's capabilities are those of somebody else.
+    other_user: bool,
     /// Where the terminal's master goes instead of to the caller.
     pub console: Option<OwnedFd>,
     pub preserve_fds: u32,
@@ -88,10 +90,30 @@ pub fn make(state: &State, request: &Request) -> Result<Plan> {
     Ok(Plan {
         process,
         user,
+        other_user: request.user.is_some(),
         console,
         preserve_fds: request.preserve_fds,
         filter,
     })
+}
+
+impl Plan {
+    /// The process as this user runs it. Root has the whole bounding set, everybody else only what
+    /// is ambient: the capabilities of config.json's own user are no gift to another.
+    pub fn process_of(&self, uid: u32) -> Process {
+        let mut process = self.process.clone();
+        if let (true, Some(sets)) = (self.other_user, &mut process.capabilities) {
+            let (own, handed_on) = match uid {
+                0 => (sets.bounding.clone(), Vec::new()),
+                _ => (sets.ambient.clone(), sets.ambient.clone()),
+            };
+            sets.effective.clone_from(&own);
+            sets.permitted = own;
+            sets.inheritable.clone_from(&handed_on);
+            sets.ambient = handed_on;
+        }
+        process
+    }
 }
 
 fn console_size() -> Option<ConsoleSize> {
