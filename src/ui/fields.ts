@@ -39,4 +39,4 @@ function short(path: string, value: unknown): string {
   return text.length <= longest ? text : `${text.slice(0, longest - 13)}…${text.slice(-12)}`;
 }
 
-const longest = 60;
+const longest = 44;

@@ -1,7 +1,7 @@
 import { Listr, ListrLogger, type ListrTask, ProcessOutput } from "listr2";
 import type { Event } from "../model/event.ts";
 import type { Change } from "../model/plan.ts";
-import { activities, describeProgress, eventLine, type Progress } from "./progress.ts";
+import { activities, describeProgress, eventLine, type Progress, pastTense } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -96,7 +96,7 @@ class Row {
 
   #finish(durationMs: number): void {
     if (this.#wrapper !== null) {
-      this.#wrapper.title = `${this.#change.environment}: ${this.#change.action} in ${Math.round(durationMs)} ms`;
+      this.#wrapper.title = `${this.#change.environment}: ${pastTense[this.#change.action]} in ${Math.round(durationMs)} ms`;
     }
     this.#end.resolve();
   }

@@ -89,7 +89,8 @@ function failureLines(event: Event & { kind: "change-failed" }, mark: string, ba
 const at = (place: Place | null, base: string): string =>
   place === null ? "" : `    at ${formatPlace(place, base)}`;
 
-const pastTense = {
+/** How a change that is done is told. */
+export const pastTense = {
   create: "created",
   record: "noted",
   live: "changed live",
