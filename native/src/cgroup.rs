@@ -1,5 +1,6 @@
 //! A container's cgroups: one directory in each hierarchy, v1, v2 or both.
 
+mod device_program;
 mod devices;
 mod file;
 mod layout;

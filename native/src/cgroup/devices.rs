@@ -1,8 +1,14 @@
 //! Device rules: v1's lists, or a BPF program on the v2 directory.
 
-use super::{Cgroups, file};
-use crate::error::{Error, Result};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::{Cgroups, device_program, file};
+use crate::error::{Context, Error, Result};
 use crate::spec::resources::{DeviceKind, DeviceRule};
+use crate::sys;
 
 const FIELD: &str = "linux.resources.devices";
 
@@ -18,31 +24,63 @@ pub struct Rule {
     pub mknod: bool,
 }
 
-/// Replaces the container's rules by `rules` and the devices that every container has.
+/// Replaces the container's rules by `rules` and the devices that every container has. What no
+/// rule names is forbidden.
 pub fn set(cgroups: &Cgroups, rules: &[DeviceRule]) -> Result<()> {
-    let rules = rules
-        .iter()
-        .map(check)
-        .chain(every_container().map(Ok))
-        .collect::<Result<Vec<Rule>>>()?;
+    let checked = rules.iter().map(check).collect::<Result<Vec<Rule>>>()?;
+    let rules: Vec<Rule> = std::iter::once(NOTHING)
+        .chain(checked)
+        .chain(every_container())
+        .collect();
     if let Some(directory) = cgroups.v1("devices") {
-        for rule in &rules {
-            let name = if rule.allow {
-                "devices.allow"
-            } else {
-                "devices.deny"
-            };
-            file::write(&directory.join(name), &line(rule))?;
-        }
-        return Ok(());
+        return set_v1(directory, &rules);
     }
-    Err(Error::new(
-        "set device rules",
-        FIELD,
-        "no devices cgroup can be written",
-    )
-    .hint(super::DELEGATION_HINT))
+    let Some(directory) = cgroups.v2() else {
+        return Err(Error::new(
+            "set device rules",
+            FIELD,
+            "no devices cgroup can be written",
+        )
+        .hint(super::DELEGATION_HINT));
+    };
+    let opened = rustix::fs::open(
+        directory,
+        OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    let subject = directory.display().to_string();
+    let cgroup = opened.at("open cgroup", subject.clone())?;
+    sys::bpf::set_device_program(cgroup.as_fd(), &device_program::program(&rules))
+        .at("set device rules", subject)
+        .map_err(|error| {
+            error.hint(
+                "it needs root (CAP_BPF and CAP_NET_ADMIN) and a kernel with CONFIG_CGROUP_BPF",
+            )
+        })
 }
+
+/// v1 takes the lines one by one; what is open stays open.
+fn set_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
+    for rule in rules {
+        let name = if rule.allow {
+            "devices.allow"
+        } else {
+            "devices.deny"
+        };
+        file::write(&directory.join(name), &line(rule))?;
+    }
+    Ok(())
+}
+
+const NOTHING: Rule = Rule {
+    allow: false,
+    kind: DeviceKind::All,
+    major: None,
+    minor: None,
+    read: true,
+    write: true,
+    mknod: true,
+};
 
 fn check(rule: &DeviceRule) -> Result<Rule> {
     let access = rule

@@ -2,6 +2,7 @@
 //! paragraph a call: comment, SAFETY, call, and its own error.
 #![allow(unsafe_code)]
 
+pub mod bpf;
 pub mod descriptor;
 pub mod fork;
 #[cfg(test)]

@@ -214,3 +214,46 @@ fn what_is_used_can_be_read() {
     made.0.kill().unwrap();
     child.wait().unwrap();
 }
+
+/// Whether a process inside the cgroups may open a device.
+fn read_device(cgroups: &Cgroups, device: &str) -> bool {
+    let joins: Vec<String> = cgroups
+        .unique()
+        .map(|it| format!("echo $$ > {}/cgroup.procs", it.display()))
+        .collect();
+    let script = format!("{}; exec 3< {device}", joins.join("; "));
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() || text.contains("Operation not permitted"),
+        "{text}"
+    );
+    output.status.success()
+}
+
+#[test]
+fn device_rules_hold_and_change_in_v1_and_v2() {
+    if !root() {
+        return;
+    }
+    let made = create("devices", "{}").unwrap();
+    let v2 = made
+        .0
+        .v2()
+        .map(|path| Cgroups::from_directories([(String::new(), path.to_owned())].into()));
+    let read = |text| serde_json::from_str::<Resources>(text).unwrap();
+    let none = read(r#"{"devices": [{"allow": false, "access": "rwm"}]}"#);
+    let kmsg = read(
+        r#"{"devices": [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]}"#,
+    );
+    for cgroups in [Some(made.0.clone()), v2].into_iter().flatten() {
+        cgroups.set(&none, false).unwrap();
+        assert!(read_device(&cgroups, "/dev/zero"));
+        assert!(!read_device(&cgroups, "/dev/kmsg"));
+        cgroups.set(&kmsg, false).unwrap();
+        assert!(read_device(&cgroups, "/dev/kmsg"));
+        cgroups.set(&none, false).unwrap();
+        assert!(!read_device(&cgroups, "/dev/kmsg"));
+        cgroups.set(&kmsg, false).unwrap();
+    }
+}

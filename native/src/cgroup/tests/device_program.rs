@@ -1,0 +1,98 @@
+use super::*;
+
+/// Runs a program as the kernel does; an unknown instruction is a panic.
+fn run(program: &[Instruction], kind: u32, access: u32, (major, minor): (u32, u32)) -> u32 {
+    let mut registers = [0_u32; 6];
+    let mut at = 0;
+    loop {
+        let Instruction {
+            code,
+            registers: pair,
+            offset,
+            immediate,
+        } = program[at];
+        let (target, value) = (usize::from(pair & 15), immediate.cast_unsigned());
+        let jump = usize::try_from(offset).unwrap();
+        at += 1;
+        match code {
+            LOAD_WORD => registers[target] = [access << 16 | kind, major, minor][jump / 4],
+            AND => registers[target] &= value,
+            SHIFT_RIGHT => registers[target] >>= value,
+            SET => registers[target] = value,
+            EXIT => return registers[0],
+            JUMP => at += jump,
+            IF_NOT_EQUAL => at += if registers[target] == value { 0 } else { jump },
+            IF_ANY_BIT => {
+                at += if registers[target] & value == 0 {
+                    0
+                } else {
+                    jump
+                }
+            }
+            code => panic!("code {code:#x}"),
+        }
+    }
+}
+
+/// Each access by itself: the last rule that names it decides.
+fn expected(rules: &[Rule], kind: u32, wanted: u32, (major, minor): (u32, u32)) -> u32 {
+    let allowed = |bit: u32| {
+        let fits = |rule: &&Rule| {
+            let kinds = match rule.kind {
+                DeviceKind::All => true,
+                DeviceKind::Block => kind == 1,
+                DeviceKind::Character => kind == 2,
+            };
+            let number =
+                rule.major.is_none_or(|it| it == major) && rule.minor.is_none_or(|it| it == minor);
+            kinds && number && access(rule) & bit != 0
+        };
+        rules.iter().rev().find(fits).is_some_and(|rule| rule.allow)
+    };
+    u32::from(
+        [1, 2, 4]
+            .into_iter()
+            .filter(|bit| wanted & bit != 0)
+            .all(allowed),
+    )
+}
+
+#[test]
+fn every_request_is_decided_as_the_rules_read() {
+    let mut state = 7_u32;
+    let mut random = |end: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % end
+    };
+    let mut allowed = 0;
+    for _ in 0..300 {
+        let rules: Vec<Rule> = (0..random(9))
+            .map(|_| Rule {
+                allow: random(2) == 0,
+                kind: [DeviceKind::All, DeviceKind::Block, DeviceKind::Character]
+                    [random(3) as usize],
+                major: (random(2) == 0).then_some([1, 2, u32::MAX][random(3) as usize]),
+                minor: (random(2) == 0).then_some(random(3)),
+                read: random(2) == 0,
+                write: random(2) == 0,
+                mknod: random(2) == 0,
+            })
+            .collect();
+        let program = program(&rules);
+        for (kind, wanted) in [1, 2]
+            .into_iter()
+            .flat_map(|kind| (1..8).map(move |wanted| (kind, wanted)))
+        {
+            for number in [(1, 0), (1, 2), (2, 1), (3, 0), (u32::MAX, 1)] {
+                let result = run(&program, kind, wanted, number);
+                assert_eq!(
+                    result,
+                    expected(&rules, kind, wanted, number),
+                    "{kind} {wanted} {number:?} {rules:?}"
+                );
+                allowed += result;
+            }
+        }
+    }
+    assert!(allowed > 1000, "{allowed}");
+}
