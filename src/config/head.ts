@@ -1,7 +1,7 @@
 import type { Problem } from "../model/source.ts";
 import type { Draft } from "./drafts.ts";
 import { interpolateTree, type Lookup } from "./interpolate.ts";
-import { problemAt } from "./problem.ts";
+import { problemAt, shown } from "./problem.ts";
 import { namePattern } from "./schema.ts";
 import { type MapNode, nodeAt } from "./tree.ts";
 
@@ -48,7 +48,7 @@ function nameOf(tree: MapNode, draft: Draft, to: { lookup: Lookup; problems: Pro
 
 function writtenName(node: ReturnType<typeof interpolateTree>, problems: Problem[]): string | null {
   if (node.kind === "scalar" && namePattern.test(node.text)) return node.text;
-  const text = node.kind === "scalar" ? `"${node.text}"` : `a ${node.kind}`;
+  const text = node.kind === "scalar" ? shown(node.text) : `a ${node.kind}`;
   const better =
     node.kind === "scalar"
       ? node.text

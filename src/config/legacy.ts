@@ -179,6 +179,6 @@ function escaped(tree: Tree): Tree {
     return { ...tree, entries: new Map(entries) };
   }
   if (typeof tree.value !== "string") return tree;
-  const text = tree.value.replaceAll(/\$(?=[${])/g, () => "$$");
+  const text = tree.value.replaceAll(/\$\$|\$(?=\{)/g, (dollars) => dollars + dollars);
   return { ...tree, value: text, text };
 }

@@ -45,13 +45,19 @@ export async function loadTracked(options: LoadOptions): Promise<Loaded> {
   const found = discover({ cwd, files, home: host.caller.home, reader });
   if (!found.ok)
     return { result: found, files: [], directories: watchedPaths(reader.realpath(cwd)).directories };
-  const loading = begin(options, found.value);
+  // A directory that was listed for files is one in which a new file would count.
+  const listed = new Set<string>();
+  const list: ConfigReader["list"] = (path) => {
+    listed.add(path);
+    return reader.list(path);
+  };
+  const loading = begin({ ...options, reader: { ...reader, list } }, found.value);
   const result = await load(loading, found.value);
   const watched = watchedPaths(found.value.root);
   return {
     result,
     files: [...new Set([...loading.files, ...watched.files])],
-    directories: watched.directories,
+    directories: [...new Set([...watched.directories, ...listed])],
   };
 }
 

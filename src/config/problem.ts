@@ -20,7 +20,8 @@ export const problemWithoutPlace = (saying: Saying): Problem => ({ ...said(sayin
 function said(saying: Saying): Omit<Problem, "place"> {
   return {
     code: saying.code,
-    message: saying.message,
+    // A value or an error may hold several lines; a message is one.
+    message: saying.message.trim().replaceAll(/\s*\n\s*/g, " "),
     ...(saying.expected === undefined ? {} : { expected: saying.expected }),
     ...(saying.hint === undefined ? {} : { hint: saying.hint }),
   };

@@ -1,5 +1,5 @@
 import type { Entry, ListNode, MapNode, ScalarNode, Source, Tree } from "./tree.ts";
-import { flowEnd, flowNode, quotedEnd, scalarNode } from "./yaml-scalars.ts";
+import { flowEnd, flowNode, isNull, quotedEnd, scalarNode } from "./yaml-scalars.ts";
 
 /**
  * Reads the everyday part of YAML many times faster than a whole parser, and gives exactly the tree
@@ -7,8 +7,9 @@ import { flowEnd, flowNode, quotedEnd, scalarNode } from "./yaml-scalars.ts";
  * that, or something is wrong with it, and yaml.ts has the word.
  */
 export function parsePlainYaml(source: Source): MapNode | null {
-  // Tabs, carriage returns, other control characters and byte order marks have rules of their own.
-  if (/[^\n\x20-\x7e\u{a0}-\u{d7ff}\u{e000}-\u{fefe}\u{10000}-\u{10ffff}]/u.test(source.text)) return null;
+  // Tabs, carriage returns, other control characters and byte order marks have rules of their own;
+  // what lies beyond the basic plane would make this check slow.
+  if (/[^\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe]/.test(source.text)) return null;
   const reader = open(source);
   if (reader.indents[0] !== 0 || reader.indents.some((indent) => indent > deepest)) return null;
   const tree = readMap(reader, 0);
@@ -66,7 +67,7 @@ function readMap(reader: Reader, indent: number): MapNode {
     const start = starts[reader.at] ?? 0;
     keyPattern.lastIndex = start;
     const key = keyPattern.exec(source.text)?.[1];
-    if (key === undefined || entries.has(key) || /^null$/i.test(key) || key === "__proto__") {
+    if (key === undefined || entries.has(key) || isNull(key) || key === "__proto__") {
       fail(reader, start);
       break;
     }

@@ -33,6 +33,9 @@ function plainValueOf(text: string): string | number | boolean | null | undefine
   return /^(~|null|Null|NULL)$/.test(text) ? null : text;
 }
 
+/** YAML's null cannot be a key here: yaml.ts says so. */
+export const isNull = (key: string): boolean => key.length === 4 && key.toLowerCase() === "null";
+
 /** Offset behind the list or map in brackets that begins at `start`; -1: nested, or not closed here. */
 export function flowEnd(text: string, start: number, end: number): number {
   const close = text[start] === "[" ? "]" : "}";
@@ -64,7 +67,7 @@ export function flowNode(source: Source, start: number, end: number): Tree | nul
     if (!isList) {
       flowKey.lastIndex = at;
       key = flowKey.exec(text)?.[1];
-      if (key === undefined || entries.has(key) || /^null$/i.test(key) || key === "__proto__") return null;
+      if (key === undefined || entries.has(key) || isNull(key) || key === "__proto__") return null;
       at = flowKey.lastIndex;
     }
     const value = flowScalar(source, at, end);

@@ -14,6 +14,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 interface Told extends Pick<Desired, "project" | "environments" | "inactive" | "files"> {
+  readonly directories: readonly string[];
   readonly places: Readonly<
     Record<string, Readonly<Record<string, { readonly line: number; readonly column: number }>>>
   >;
@@ -27,13 +28,13 @@ function load(files: Readonly<Record<string, string>>, named: readonly string[] 
   }
   const url = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url));
   const script = `
-    import { loadProject } from ${url("config/load.ts")};
+    import { loadTracked } from ${url("config/load.ts")};
     import { realConfigReader as reader } from ${url("host/real-config-reader.ts")};
     const options = ${JSON.stringify({ cwd: directory, files: named, host: machine, env: {} })};
-    const loaded = await loadProject({ ...options, reader });
-    if (!loaded.ok) throw new Error(JSON.stringify(loaded.failure));
-    const places = Object.fromEntries([...loaded.value.places].map(([name, all]) => [name, Object.fromEntries(all)]));
-    console.log(JSON.stringify({ ...loaded.value, places }));`;
+    const { result, directories } = await loadTracked({ ...options, reader });
+    if (!result.ok) throw new Error(JSON.stringify(result.failure));
+    const places = Object.fromEntries([...result.value.places].map(([name, all]) => [name, Object.fromEntries(all)]));
+    console.log(JSON.stringify({ ...result.value, places, directories }));`;
   return JSON.parse(
     execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }),
   );
@@ -50,6 +51,9 @@ describe("pavlos.config.ts", () => {
     });
     expect(told.project).toMatchObject({ name: "shop" });
     expect(told.environments.map(({ name }) => name)).toEqual(["api", "web"]);
+    expect(told.directories).toEqual(
+      ["environments", "envs", "envs/deep"].map((name) => join(directory, name)),
+    );
   });
 
   test("is a function of facts about the machine, or an async one", () => {
