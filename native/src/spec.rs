@@ -9,6 +9,9 @@ pub mod seccomp;
 pub mod supervise;
 mod validate;
 
+#[cfg(test)]
+mod corpus;
+
 use std::path::Path;
 
 use crate::error::{Context, Error, Result};

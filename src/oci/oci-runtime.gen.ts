@@ -53,7 +53,7 @@ export interface OciCapabilities {
 export interface OciRlimit {
   type: string;
   /**
-   * 2^64-1 is "no limit".
+   * 2^64-1 is "no limit"; a whole number, which JavaScript cannot hold.
    */
   soft: number;
   hard: number;
