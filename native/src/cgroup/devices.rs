@@ -1,5 +1,6 @@
 //! Device rules: v1's lists, or a BPF program on the v2 directory.
 
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -61,13 +62,27 @@ pub fn set(cgroups: &Cgroups, rules: &[DeviceRule]) -> Result<()> {
 
 /// v1 takes the lines one by one; what is open stays open.
 fn set_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
-    for rule in rules {
-        let name = if rule.allow {
-            "devices.allow"
+    let open = |name| {
+        let path = directory.join(name);
+        let opened = std::fs::OpenOptions::new().write(true).open(&path);
+        opened
+            .map_err(|error| file::explain(&path, "", &error))
+            .map(|file| (file, path))
+    };
+    let (deny, allow) = (open("devices.deny")?, open("devices.allow")?);
+    let mut before = None;
+    for rule in rules
+        .iter()
+        .filter(|rule| before.replace(**rule) != Some(**rule))
+    {
+        let (mut file, path) = if rule.allow {
+            (&allow.0, &allow.1)
         } else {
-            "devices.deny"
+            (&deny.0, &deny.1)
         };
-        file::write(&directory.join(name), &line(rule))?;
+        let line = line(rule);
+        file.write_all(line.as_bytes())
+            .map_err(|error| file::explain(path, &line, &error))?;
     }
     Ok(())
 }

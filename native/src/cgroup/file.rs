@@ -1,6 +1,6 @@
 //! Reading and writing cgroup files.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -20,10 +20,15 @@ pub fn try_write(path: &Path, value: &str) -> std::io::Result<()> {
         .write_all(value.as_bytes())
 }
 
-/// The content without the newline at its end.
+/// The content without the newline at its end, up to 4095 bytes: for files with values, which the
+/// kernel gives whole in one read.
 pub fn read(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path).at("read cgroup file", path.display().to_string())?;
-    Ok(text.trim_end().to_owned())
+    let mut buffer = [0; 4096];
+    let mut read = || std::fs::File::open(path)?.read(&mut buffer);
+    let length = read().at("read cgroup file", path.display().to_string())?;
+    Ok(String::from_utf8_lossy(&buffer[..length])
+        .trim_end()
+        .to_owned())
 }
 
 /// A file with one number in it; `max` is `u64::MAX`.

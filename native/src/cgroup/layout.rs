@@ -1,5 +1,6 @@
 //! Which cgroup hierarchies this process sees, where they are mounted, and where in them it is.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
@@ -31,8 +32,13 @@ pub fn detect() -> Result<Vec<Hierarchy>> {
     ))
 }
 
+/// In as few reads as there can be.
 fn read(path: &'static str) -> Result<String> {
-    std::fs::read_to_string(path).at("read the cgroup layout", path)
+    const ROOM: usize = 32 << 10;
+    let mut text = Vec::with_capacity(ROOM);
+    let mut read = || std::fs::File::open(path)?.read_to_end(&mut text);
+    read().at("read the cgroup layout", path)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// As `detect`, from the texts of mountinfo and cgroup. A hierarchy that is mounted more than

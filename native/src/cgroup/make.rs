@@ -29,7 +29,11 @@ pub fn make(request: &Request) -> Result<Cgroups> {
         let Some(directory) = layout::place(hierarchy, &path, request.rootless) else {
             continue;
         };
-        match make_one(hierarchy, &directory, path.below.components().count()) {
+        match make_one(
+            hierarchy,
+            &directory,
+            (path.below.components().count(), request.rootless),
+        ) {
             Ok(true) => made
                 .directories
                 .extend(keys(hierarchy).map(|key| (key, directory.clone()))),
@@ -50,25 +54,29 @@ fn keys(hierarchy: &Hierarchy) -> impl Iterator<Item = String> {
 }
 
 /// False: this hierarchy is not ours to write.
-fn make_one(hierarchy: &Hierarchy, directory: &Path, depth: usize) -> Result<bool> {
+fn make_one(
+    hierarchy: &Hierarchy,
+    directory: &Path,
+    (depth, rootless): (usize, bool),
+) -> Result<bool> {
     let shown = || directory.display().to_string();
-    match create_all(directory) {
-        Ok(()) => {}
+    let fresh = match create_all(directory) {
+        Ok(fresh) => fresh,
         Err(error) if denied(error.kind()) => return Ok(false),
         Err(error) => return Err(error).at("make cgroup", shown()),
-    }
+    };
     if hierarchy.is_v2() {
         enable_controllers(directory, depth, hierarchy.own.as_deref())?;
     } else if hierarchy.controllers.iter().any(|name| name == "cpuset") {
-        inherit_cpuset(directory, depth)?;
+        inherit_cpuset(directory, (depth, fresh))?;
     }
-    // An unprivileged caller may own a directory and yet not be allowed to move a process there.
     let procs = directory.join("cgroup.procs");
-    if rustix::fs::access(&procs, rustix::fs::Access::WRITE_OK).is_err() {
+    // An unprivileged caller may own a directory and yet not be allowed to move a process there.
+    if rootless && rustix::fs::access(&procs, rustix::fs::Access::WRITE_OK).is_err() {
         let _ = std::fs::remove_dir(directory);
         return Ok(false);
     }
-    if file::read(&procs).is_ok_and(|pids| !pids.is_empty()) {
+    if !fresh && file::read(&procs).is_ok_and(|pids| !pids.is_empty()) {
         return Err(
             Error::new("make cgroup", shown(), "it exists and has processes in it")
                 .hint("stop the container of the same name, or choose another linux.cgroupsPath"),
@@ -78,13 +86,24 @@ fn make_one(hierarchy: &Hierarchy, directory: &Path, depth: usize) -> Result<boo
 }
 
 /// mkdir -p that stands a parent being removed at the same time by another container's end.
-fn create_all(directory: &Path) -> std::io::Result<()> {
+/// False: the directory was there.
+fn create_all(directory: &Path) -> std::io::Result<bool> {
     const ATTEMPTS: usize = 20;
-    let mut result = Ok(());
+    let mut result = Ok(true);
     for _ in 0..ATTEMPTS {
-        result = std::fs::create_dir_all(directory);
-        match &result {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+        result = std::fs::create_dir(directory).map(|()| true);
+        let Err(error) = &result else { return result };
+        match (error.kind(), directory.parent()) {
+            (ErrorKind::AlreadyExists, _) => return Ok(false),
+            (ErrorKind::NotFound, Some(parent)) => {
+                std::fs::create_dir_all(parent).or_else(|error| {
+                    if error.kind() == ErrorKind::NotFound {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
+                })?
+            }
             _ => return result,
         }
     }
@@ -98,16 +117,24 @@ fn denied(kind: ErrorKind) -> bool {
     )
 }
 
-/// A new v1 cpuset is empty and takes no process until it has processors and memory nodes.
-fn inherit_cpuset(directory: &Path, depth: usize) -> Result<()> {
-    let levels = levels(directory, depth);
-    for pair in levels.windows(2) {
-        for name in ["cpuset.cpus", "cpuset.mems"] {
-            let target = pair[1].join(name);
-            if file::read(&target)?.is_empty() {
-                file::write(&target, &file::read(&pair[0].join(name))?)?;
-            }
+/// A new v1 cpuset is empty and takes no process until it has processors and memory nodes: those
+/// of the directory above, which may be as new.
+fn inherit_cpuset(directory: &Path, (depth, fresh): (usize, bool)) -> Result<()> {
+    let Some(parent) = directory.parent().filter(|_| depth > 0) else {
+        return Ok(());
+    };
+    for name in ["cpuset.cpus", "cpuset.mems"] {
+        let target = directory.join(name);
+        if !fresh && !file::read(&target)?.is_empty() {
+            continue;
         }
+        let source = parent.join(name);
+        let mut value = file::read(&source)?;
+        if value.is_empty() {
+            inherit_cpuset(parent, (depth - 1, false))?;
+            value = file::read(&source)?;
+        }
+        file::write(&target, &value)?;
     }
     Ok(())
 }
@@ -117,11 +144,15 @@ fn inherit_cpuset(directory: &Path, depth: usize) -> Result<()> {
 fn enable_controllers(directory: &Path, depth: usize, own: Option<&Path>) -> Result<()> {
     let mut levels = levels(directory, depth);
     levels.pop();
+    let controllers = |level: &Path| file::read(&level.join("cgroup.controllers"));
+    if levels.first().map(|top| controllers(top)).transpose()? == Some(controllers(directory)?) {
+        return Ok(());
+    }
     for level in levels {
         let control = level.join("cgroup.subtree_control");
         let enabled = file::read(&control)?;
         let enabled: Vec<&str> = enabled.split(' ').collect();
-        let available = file::read(&level.join("cgroup.controllers"))?;
+        let available = controllers(&level)?;
         for name in available
             .split(' ')
             .filter(|name| !name.is_empty() && !enabled.contains(name))
