@@ -11,6 +11,9 @@ use super::{Cgroups, file};
 use crate::error::{Error, Result};
 use crate::spec::resources::Resources;
 
+const NO_CONTROLLER_HINT: &str = "see /proc/cgroups whether the kernel has it, and cgroup.subtree_control \
+    of the cgroup above whether it is enabled there";
+
 /// One value for one file of a controller's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Write {
@@ -98,14 +101,16 @@ fn home<'a>(
     } else {
         controller
     };
+    let hint = if super::unprivileged() {
+        super::DELEGATION_HINT
+    } else {
+        NO_CONTROLLER_HINT
+    };
     let missing = |reason: String| {
-        Err(
-            Error::new(step, format!("cgroup controller {name}"), reason)
-                .hint(super::DELEGATION_HINT),
-        )
+        Err(Error::new(step, format!("cgroup controller {name}"), reason).hint(hint))
     };
     let Some(directory) = cgroups.v2() else {
-        return missing("no cgroup with it can be written by this user".to_owned());
+        return missing("no cgroup with it can be written".to_owned());
     };
     let enabled = file::read(&directory.join("cgroup.controllers"))?;
     if enabled.split(' ').any(|enabled| enabled == name) {

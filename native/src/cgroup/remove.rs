@@ -70,7 +70,10 @@ fn missing_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
 /// `pavlos` above the last container: rmdir fails, rightly, while another is there. Tried in each
 /// hierarchy: containers that end at the same time leave them in different orders.
 fn remove_shared_parent(directory: &Path) {
-    if let Some(parent) = directory.parent().filter(|parent| parent.ends_with("pavlos")) {
+    if let Some(parent) = directory
+        .parent()
+        .filter(|parent| parent.ends_with("pavlos"))
+    {
         let _ = std::fs::remove_dir(parent);
     }
 }

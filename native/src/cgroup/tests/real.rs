@@ -257,3 +257,84 @@ fn device_rules_hold_and_change_in_v1_and_v2() {
         cgroups.set(&kmsg, false).unwrap();
     }
 }
+
+/// Not a test by itself: what `a_caller_in_a_delegated_cgroup_moves_to_a_leaf` starts there.
+#[test]
+#[ignore = "runs inside another test"]
+fn delegated() {
+    let resources: Resources =
+        serde_json::from_str(r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 2097152}]}"#)
+            .unwrap();
+    for name in ["one", "two"] {
+        let request = Request {
+            path: None,
+            id: name,
+            rootless: true,
+        };
+        let made = Cgroups::create(&request, Some(&resources))
+            .map(Fixture)
+            .unwrap();
+        let directory = made.0.v2().unwrap();
+        assert!(
+            directory.ends_with(format!("delegated/pavlos/{name}")),
+            "{}",
+            directory.display()
+        );
+        assert_eq!(
+            file::read(&directory.join("hugetlb.2MB.max")).unwrap(),
+            "2097152"
+        );
+    }
+}
+
+#[test]
+fn a_caller_in_a_delegated_cgroup_moves_to_a_leaf() {
+    if !root() {
+        return;
+    }
+    let made = create("delegation", "{}").unwrap();
+    let v2 = made.0.v2().unwrap();
+    let hugetlb = file::read(&v2.join("cgroup.controllers"))
+        .unwrap()
+        .contains("hugetlb");
+    assert!(
+        hugetlb
+            || layout::detect()
+                .unwrap()
+                .iter()
+                .any(|it| it.controllers.iter().any(|name| name == "hugetlb"))
+    );
+    if !hugetlb {
+        return;
+    }
+    file::write(&v2.join("cgroup.subtree_control"), "+hugetlb").unwrap();
+    let delegated = v2.join("delegated");
+    std::fs::create_dir(&delegated).unwrap();
+    for path in [
+        delegated.clone(),
+        delegated.join("cgroup.procs"),
+        delegated.join("cgroup.subtree_control"),
+    ] {
+        std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    }
+    let test = std::env::current_exe().unwrap();
+    let copy = std::env::temp_dir().join(format!("pavlos-test-{}", std::process::id()));
+    std::fs::copy(test, &copy).unwrap();
+    let script = format!(
+        "echo $$ > {}/cgroup.procs && exec setpriv --reuid 65534 --regid 65534 --clear-groups {} --ignored --exact cgroup::tests::delegated",
+        delegated.display(),
+        copy.display()
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    std::fs::remove_file(copy).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
