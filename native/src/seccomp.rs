@@ -8,7 +8,7 @@ mod tree;
 
 use std::os::fd::OwnedFd;
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::spec::seccomp::{Action, Arch, Flag, Seccomp};
 use crate::sys;
 
@@ -28,6 +28,12 @@ pub fn compile(seccomp: &Seccomp) -> Result<Filter> {
     } else {
         Arch::X86_64
     };
+    if notifies(seccomp) {
+        // Without somebody at the listener each such call would fail with ENOSYS.
+        let reason = "SCMP_ACT_NOTIFY is not supported: nobody would listen";
+        return Err(Error::new("check linux.seccomp", "syscalls", reason)
+            .hint("allow these calls, or give them an errno"));
+    }
     let policy = policy::resolve(seccomp, NATIVE)?;
     Ok(Filter {
         program: tree::program(&policy),
@@ -49,10 +55,7 @@ impl Filter {
 /// SPEC_ALLOW unless the profile says otherwise: a filter should not switch off speculation.
 fn flags(seccomp: &Seccomp) -> libc::c_ulong {
     let asked = seccomp.flags.as_deref().unwrap_or(&[Flag::SpecAllow]);
-    let notify = seccomp
-        .syscalls
-        .iter()
-        .any(|rule| rule.action == Action::Notify);
+    let notify = notifies(seccomp);
     let bit = |flag: &Flag| match flag {
         // There is one thread, and the kernel does not take it together with a listener.
         Flag::Tsync => 0,
@@ -68,6 +71,11 @@ fn flags(seccomp: &Seccomp) -> libc::c_ulong {
         0
     };
     asked.iter().map(bit).fold(listener, |all, flag| all | flag)
+}
+
+fn notifies(seccomp: &Seccomp) -> bool {
+    let mut rules = seccomp.syscalls.iter();
+    rules.any(|rule| rule.action == Action::Notify)
 }
 
 #[cfg(test)]

@@ -238,3 +238,10 @@ fn wrong_profiles_name_the_field() {
     }
     assert!(serde_json::from_str::<Seccomp>(r#"{"defaultAction": "SCMP_ACT_MAYBE"}"#).is_err());
 }
+
+#[test]
+fn a_profile_that_nobody_would_answer_is_refused() {
+    let text = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}"#;
+    let error = super::compile(&read(text)).unwrap_err();
+    assert!(error.reason.contains("SCMP_ACT_NOTIFY") && error.hint.is_some());
+}
