@@ -1,15 +1,26 @@
 import type { Environment } from "../model/environment.ts";
 import type { Actual } from "../model/instance.ts";
-import type { Plan } from "../model/plan.ts";
+import type { Change, Operation, Plan } from "../model/plan.ts";
+import type { Desired } from "../model/project.ts";
 import type { Problem } from "../model/source.ts";
 import type { Context } from "../providers/provider.ts";
 import { containerIdOf } from "../state/paths.ts";
 import type { ChangeResult, Machinery } from "./api.ts";
 import { makeCrew } from "./batch.ts";
+import { placeOf } from "./fields.ts";
 import { makePerform, type Session } from "./perform.ts";
 import { restartInstead } from "./plan.ts";
 import { type Job, repair } from "./repair.ts";
 import { makeRunner, type Runner } from "./run.ts";
+
+/** A plan, and what it was made from. */
+export interface Work {
+  readonly plan: Plan;
+  readonly actual: Actual;
+  readonly wanted: ReadonlyMap<string, Environment>;
+  /** The files, where they ask for this; null: an errand over what is there. */
+  readonly desired: Desired | null;
+}
 
 /** Environments that are worked on at the same time. */
 const concurrency = 32;
@@ -22,7 +33,7 @@ const concurrency = 32;
 export async function execute(
   machinery: Machinery,
   context: Context,
-  work: { readonly plan: Plan; readonly actual: Actual; readonly wanted: ReadonlyMap<string, Environment> },
+  work: Work,
 ): Promise<readonly ChangeResult[]> {
   const crew = makeCrew();
   const run = makeRunner(machinery, makePerform(machinery, context, crew));
@@ -32,13 +43,17 @@ export async function execute(
     const name = change.environment;
     const operations = work.plan.operations.get(name) ?? [];
     const job = { change, operations, instance: instances.get(name), wanted: work.wanted.get(name) };
-    results.set(name, await carryOut(machinery, run, job));
+    results.set(name, await carryOut(machinery, run, { ...job, desired: work.desired }));
   });
   await crew.run(tasks, concurrency);
   return work.plan.changes.flatMap((change) => results.get(change.environment) ?? []);
 }
 
-async function carryOut(machinery: Machinery, run: Runner, job: Job): Promise<ChangeResult> {
+async function carryOut(
+  machinery: Machinery,
+  run: Runner,
+  job: Job & { readonly desired: Desired | null },
+): Promise<ChangeResult> {
   const { report, signal } = machinery;
   const { change } = job;
   const { environment } = change;
@@ -52,12 +67,30 @@ async function carryOut(machinery: Machinery, run: Runner, job: Job): Promise<Ch
     operations = restartInstead(job.instance, job.wanted);
     stuck = await run(operations, session);
   }
+  if (stuck) stuck = { ...stuck, problem: placed(stuck.problem, stuck.operation, job) };
   const failure =
     stuck && (await repair(run, { job: { ...job, operations }, session, stuck, aborted: signal.aborted }));
   const durationMs = Math.round(performance.now() - began);
   if (failure === null) report({ kind: "change-finished", environment, change, durationMs });
   else report({ kind: "change-failed", environment, change, failure, durationMs });
   return { change, failure, durationMs };
+}
+
+/** The field that asks for what an operation does: where to look when it fails. */
+const askedBy: Partial<Record<Operation["kind"], string>> = {
+  prepare: "rootfs",
+  start: "command",
+};
+
+/** A failure without a place of its own is shown where the file asked for it. */
+function placed(
+  problem: Problem,
+  operation: Operation,
+  { change, desired }: { readonly change: Change; readonly desired: Desired | null },
+): Problem {
+  const path = operation.kind === "hook" ? `hooks.${operation.point}` : askedBy[operation.kind];
+  if (problem.place !== null || desired === null || path === undefined) return problem;
+  return { ...problem, place: placeOf(desired, change.environment, path) };
 }
 
 function sessionOf({ project }: Machinery, { change, instance }: Job): Session {

@@ -64,6 +64,7 @@ async function finish(
     plan: prospect.plan,
     actual,
     wanted: wantedBy(goal, actual),
+    desired: goal.kind === "apply" ? goal.desired : null,
   });
   if (results.every((result) => result.failure === null)) machinery.state.journal.clear();
   if (prospect.plan.summary.destroy > 0) await machinery.state.removeIfEmpty();

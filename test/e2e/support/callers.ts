@@ -65,12 +65,11 @@ function self(kind: Caller["kind"]): Caller {
 
 function madeUser(name: string, kind: Caller["kind"]): Caller {
   if (passwd(name) === null) {
-    execFileSync("useradd", ["-m", "-s", "/bin/bash", name]);
-    const option = kind === "an ordinary user" ? "--add" : "--del";
-    const present = readFileSync("/etc/subuid", { encoding: "utf8", flag: "a+" }).includes(`${name}:`);
-    if (present !== (option === "--add")) {
-      const range = option === "--add" ? "700000-765535" : subordinate(name);
-      execFileSync("usermod", [`${option}-subuids`, range, `${option}-subgids`, range, name]);
+    const none = ["-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"];
+    const wanted = kind === "an ordinary user";
+    execFileSync("useradd", ["-m", "-s", "/bin/bash", ...(wanted ? [] : none), name]);
+    if (wanted && !granted(name)) {
+      execFileSync("usermod", ["--add-subuids", "700000-765535", "--add-subgids", "700000-765535", name]);
     }
   }
   const entry = passwd(name);
@@ -78,13 +77,9 @@ function madeUser(name: string, kind: Caller["kind"]): Caller {
   return { kind, ...entry };
 }
 
-function subordinate(name: string): string {
-  const line =
-    readFileSync("/etc/subuid", "utf8")
-      .split("\n")
-      .find((text) => text.startsWith(`${name}:`)) ?? "";
-  const [, start = "0", count = "0"] = line.split(":");
-  return `${start}-${Number(start) + Number(count) - 1}`;
+/** useradd grants subordinate ids by itself only where /etc/subuid existed. */
+function granted(name: string): boolean {
+  return readFileSync("/etc/subuid", { encoding: "utf8", flag: "a+" }).includes(`${name}:`);
 }
 
 function passwd(name: string): Omit<Caller, "kind"> | null {

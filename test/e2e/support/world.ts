@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { type Caller, installation } from "./callers.ts";
@@ -166,7 +175,7 @@ function find(outcome: Outcome, name: string): Ps {
 
 function end(place: Place, pavlos: (...args: string[]) => Outcome): void {
   try {
-    expectCode(pavlos("destroy", "--yes"), 0);
+    if (existsSync(join(place.home, "data"))) expectCode(pavlos("destroy", "--yes"), 0);
     expect(leftovers(place.directory)).toEqual([]);
   } finally {
     rmSync(place.directory, { recursive: true, force: true });
