@@ -175,7 +175,7 @@ function find(outcome: Outcome, name: string): Ps {
 
 function end(place: Place, pavlos: (...args: string[]) => Outcome): void {
   try {
-    if (existsSync(join(place.home, "data"))) expectCode(pavlos("destroy", "--yes"), 0);
+    if (existsSync(join(place.home, "data/environments"))) expectCode(pavlos("destroy", "--yes"), 0);
     expect(leftovers(place.directory)).toEqual([]);
   } finally {
     rmSync(place.directory, { recursive: true, force: true });
