@@ -21,13 +21,21 @@ pub struct Command {
 }
 
 impl Command {
-    /// Waits until the joining process has made it and it is ready to become the command.
+    /// Waits until the joining process has made it and it is ready to become the command. Both
+    /// write to the same socket: either may be heard first.
     pub fn arrive(channel: &Channel, joining: &Child) -> Result<Self> {
-        let made = channel.receive();
+        let first = channel.receive()?;
+        let second = match &first {
+            Some((Message::Made(_) | Message::Ready, _)) => channel.receive()?,
+            _ => None,
+        };
         let _ = reap(joining.pidfd.as_fd());
-        let (pid, pidfd) = match made? {
-            Some((Message::Made(pid), Some(pidfd))) => (pid, pidfd),
-            Some((Message::Failed(error), _)) => return Err(error),
+        let (made, said) = match (first, second) {
+            (Some((Message::Made(pid), Some(pidfd))), said)
+            | (said, Some((Message::Made(pid), Some(pidfd)))) => ((pid, pidfd), said),
+            (Some((Message::Failed(error), _)), _) | (_, Some((Message::Failed(error), _))) => {
+                return Err(error);
+            }
             _ => {
                 return Err(Error::new(
                     "join container",
@@ -36,17 +44,15 @@ impl Command {
                 ));
             }
         };
-        let mut command = Self {
-            pid,
-            pidfd,
-            master: None,
-        };
-        match channel.receive()? {
-            Some((Message::Ready, master)) => {
-                command.master = master;
-                Ok(command)
+        let (pid, pidfd) = made;
+        match said {
+            Some((Message::Ready, master)) => Ok(Self { pid, pidfd, master }),
+            other => Err(Self {
+                pid,
+                pidfd,
+                master: None,
             }
-            other => Err(command.failed(other)),
+            .failed(other)),
         }
     }
 
