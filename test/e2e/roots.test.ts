@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { callers, singleIdCaller } from "./support/callers.ts";
 import { busyboxArchive, busyboxRoot } from "./support/roots.ts";
+import { when } from "./support/when.ts";
 import { expectCode, type World, world } from "./support/world.ts";
 
 const single = singleIdCaller();
@@ -49,7 +50,7 @@ describe.each([...callers(), ...(single ? [single] : [])])("roots as $kind", (ca
     expect(as("ls /run/docker.sock /run/dbus /run/systemd /run/user/*/bus 2>/dev/null")).toBe("");
   });
 
-  it.runIf(caller.kind === "root")("host: a change of the system stays in the environment", () => {
+  when(caller.kind === "root")("host: a change of the system stays in the environment", () => {
     apply("rootfs: host\n");
     expectCode(inside("sh", "-c", "echo changed >/etc/issue && rm -f /usr/bin/env && mkdir /opt/new"), 0);
     expect(readFileSync("/etc/issue", "utf8")).not.toBe("changed\n");
@@ -138,7 +139,7 @@ describe.each([...callers(), ...(single ? [single] : [])])("roots as $kind", (ca
     for (const line of ["A=file", "B=inline", "C=dotenv", "D=default"]) expect(lines).toContain(line);
   });
 
-  it.runIf(caller.kind === "root")("host: works where the host's root is an overlay itself", () => {
+  when(caller.kind === "root")("host: works where the host's root is an overlay itself", () => {
     const base = join(at.directory, "overlay");
     const script = [
       `mkdir -p ${base} && mount -t tmpfs tmpfs ${base} && mkdir ${base}/u ${base}/w ${base}/m`,

@@ -13,7 +13,7 @@ describe.each(callers())("watch in a real terminal as $kind", (caller) => {
     busyboxRoot(at);
     write("sleep 1000");
     tty = terminal(at);
-    tty.until(/outside> /);
+    tty.until(/outside>/);
     tty.type("pavlos watch");
     tty.press("Enter");
     waitFor(status, /^running$/);
@@ -72,7 +72,7 @@ describe.each(callers())("watch in a real terminal as $kind", (caller) => {
   it("leaves everything running on Ctrl-C", () => {
     const old = pid();
     tty.press("C-c");
-    tty.until(/outside> $/m);
+    tty.until(/outside>$/m);
     expect(existsSync(`/proc/${old}`)).toBe(true);
     expect(readFileSync(`/proc/${old}/stat`, "utf8")).not.toMatch(/\) Z/);
     expectCode(at.pavlos("diff"), 0);

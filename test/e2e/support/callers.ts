@@ -13,7 +13,9 @@ export interface Caller {
 
 const checkout = join(import.meta.dirname, "../../..");
 const isRoot = process.getuid?.() === 0;
-const users = { subordinate: "pavlos-e2e", single: "pavlos-e2e-one" };
+// Named after the run: another suite on this machine, or what a killed one left, is not ours.
+const run = process.env.PAVLOS_E2E_RUN ?? String(process.pid);
+const users = { subordinate: `pavlos-e2e-${run}`, single: `pavlos-one-${run}` };
 
 let installed: string | null = process.env.PAVLOS_E2E_INSTALLATION ?? null;
 

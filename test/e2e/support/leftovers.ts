@@ -48,7 +48,8 @@ function directories(directory: string): string[] {
   return [...named, ...list(containers, true).map((name) => `container ${join(containers, name)}`)];
 }
 
-function projects(directory: string): string[] {
+/** Ids of the projects that the state directory of a world knows. */
+export function projects(directory: string): string[] {
   return list(join(directory, "home/data/environments"), true);
 }
 

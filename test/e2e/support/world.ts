@@ -1,18 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { type Caller, installation } from "./callers.ts";
-import { leftovers } from "./leftovers.ts";
+import { leftovers, projects } from "./leftovers.ts";
 
 /** How a command ended. */
 export interface Outcome {
@@ -175,7 +166,7 @@ function find(outcome: Outcome, name: string): Ps {
 
 function end(place: Place, pavlos: (...args: string[]) => Outcome): void {
   try {
-    if (existsSync(join(place.home, "data/environments"))) expectCode(pavlos("destroy", "--yes"), 0);
+    if (projects(place.directory).length > 0) expectCode(pavlos("destroy", "--yes"), 0);
     expect(leftovers(place.directory)).toEqual([]);
   } finally {
     rmSync(place.directory, { recursive: true, force: true });
