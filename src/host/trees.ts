@@ -40,6 +40,10 @@ export const trees = {
     chmodSync(temporary, mode);
     renameSync(temporary, path);
   },
+  /** Writes a file of /proc in place; a process that has ended meanwhile is fine. */
+  writeKernel(path: string, text: string): void {
+    unlessGone(() => writeFileSync(path, text));
+  },
   /** Makes a directory with exactly this mode, whatever the umask; one that is there stays as it is. */
   makeDirectory(path: string, mode: number): void {
     if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, mode);
@@ -72,6 +76,14 @@ function sizeOf(root: string, below: string, except: ReadonlySet<string>): numbe
     else if (stats?.isFile()) bytes += stats.size;
   }
   return bytes;
+}
+
+function unlessGone(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!isMissing(error) && errnoOf(error) !== "ESRCH") throw error;
+  }
 }
 
 function unlessClosed<T>(read: () => T): T | null {

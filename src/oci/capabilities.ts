@@ -20,36 +20,47 @@ export const defaultCapabilities = [
   "SYS_CHROOT",
 ] as const;
 
-/** All that Linux 6.18 knows; pavlosc passes over those that an older kernel lacks. */
-export const allCapabilities = [
-  ...defaultCapabilities,
-  ..."AUDIT_CONTROL AUDIT_READ BLOCK_SUSPEND BPF CHECKPOINT_RESTORE DAC_READ_SEARCH IPC_LOCK IPC_OWNER LEASE".split(
-    " ",
-  ),
-  ..."LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BROADCAST NET_RAW PERFMON SYSLOG".split(" "),
-  ..."SYS_ADMIN SYS_BOOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE".split(" "),
-  ..."SYS_TIME SYS_TTY_CONFIG WAKE_ALARM".split(" "),
+/** All that Linux 6.18 knows, each at the place of its number. */
+export const allCapabilities: readonly string[] = [
+  ..."CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE".split(" "),
+  ..."NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO".split(" "),
+  ..."SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME".split(" "),
+  ..."SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG".split(" "),
+  ..."WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE".split(" "),
 ];
+
+/**
+ * What this process could hand on, from /proc/self/status: root itself may lack some in a container
+ * or under systemd's limits.
+ */
+export function boundingSet(status: string): readonly string[] {
+  const bits = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  return allCapabilities.filter((_, number) => (bits >> BigInt(number)) & 1n);
+}
 
 /**
  * The sets of the command. Root has its capabilities; another user holds only those that were added
  * for it by name (ambient, so that they survive an exec) and may reach the rest through nothing
  * but set-user-id programs.
  */
-export function capabilitiesOf(security: Security, isRoot: boolean): OciCapabilities {
-  const bounding = namesOf(security);
+export function capabilitiesOf(
+  security: Security,
+  isRoot: boolean,
+  all: readonly string[] = allCapabilities,
+): OciCapabilities {
+  const bounding = namesOf(security, all);
   if (isRoot) return { bounding, effective: bounding, permitted: bounding, inheritable: [], ambient: [] };
   const added = bounding.filter((name) => wants(security.capabilities.add, name));
   return { bounding, effective: added, permitted: added, inheritable: added, ambient: added };
 }
 
-function namesOf({ capabilities, privileged }: Security): string[] {
+function namesOf({ capabilities, privileged }: Security, every: readonly string[]): string[] {
   const all = privileged || capabilities.add.includes("ALL");
   const start: readonly string[] = capabilities.drop.includes("ALL")
     ? []
     : all
-      ? allCapabilities
-      : defaultCapabilities;
+      ? every
+      : defaultCapabilities.filter((name) => every.includes(name));
   const names = new Set([...start, ...capabilities.add.filter((name) => name !== "ALL")]);
   for (const name of capabilities.drop) names.delete(name);
   return [...names].sort().map((name) => `CAP_${name}`);

@@ -15,7 +15,7 @@ import type {
   OciResources,
   OciRlimit,
 } from "./oci-runtime.gen.ts";
-import { deviceRules, maskedSystemPaths, readonlySystemPaths } from "./system.ts";
+import { deviceRules, everyDevice, maskedSystemPaths, readonlySystemPaths } from "./system.ts";
 import { variablesOf } from "./variables.ts";
 
 /** All that config.json is made from. */
@@ -27,6 +27,8 @@ export interface ConfigSources {
   readonly containerId: string;
   /** linux.seccomp; null: none. */
   readonly seccomp: Readonly<Record<string, unknown>> | null;
+  /** Capabilities that can be given at all (names without CAP_). */
+  readonly capabilities: readonly string[];
   /** The caller's TERM. */
   readonly term: string | undefined;
 }
@@ -54,7 +56,14 @@ export const printConfig = (config: OciConfig): string =>
 
 const unlimited = 2 ** 64;
 
-function processOf({ environment, identity, host, contributions, term }: ConfigSources): OciProcess {
+function processOf({
+  environment,
+  identity,
+  host,
+  contributions,
+  capabilities,
+  term,
+}: ConfigSources): OciProcess {
   const { security, resources } = environment;
   const { user } = identity;
   const fallback = user.kind === "me" ? host.caller.home : "/";
@@ -67,7 +76,7 @@ function processOf({ environment, identity, host, contributions, term }: ConfigS
       environment.workdir ??
       contributions.findLast((part) => part.workdir !== undefined)?.workdir ??
       fallback,
-    capabilities: capabilitiesOf(security, user.kind === "root"),
+    capabilities: capabilitiesOf(security, user.kind === "root", capabilities),
     rlimits: Object.entries(resources.ulimits).map(([name, ulimit]) => rlimit(name, ulimit)),
     noNewPrivileges: security.noNewPrivileges && !security.privileged,
     ...(resources.oomScore === null ? {} : { oomScoreAdj: resources.oomScore }),
@@ -118,7 +127,7 @@ function linuxOf({
   const hidden = contributions.flatMap((part) => part.maskedPaths ?? []);
   const isRoot = host.caller.uid === 0;
   const resources: OciResources = Object.assign(
-    isRoot && !security.privileged ? { devices: deviceRules } : {},
+    isRoot ? { devices: security.privileged ? everyDevice : deviceRules } : {},
     ...contributions.map((part) => part.resources),
   );
   return {

@@ -28,3 +28,6 @@ export const deviceRules: OciDeviceRule[] = [
   ...[0, 1, 2].map((minor): OciDeviceRule => ({ allow: true, type: "c", major: 5, minor, access: "rwm" })),
   { allow: true, type: "c", major: 136, access: "rwm" },
 ];
+
+/** For privileged containers. */
+export const everyDevice: OciDeviceRule[] = [{ allow: true, type: "a", access: "rwm" }];

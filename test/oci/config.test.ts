@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Environment } from "../../src/model/environment.ts";
 import type { HostFacts } from "../../src/model/host.ts";
+import { allCapabilities, boundingSet } from "../../src/oci/capabilities.ts";
 import { configOf } from "../../src/oci/config.ts";
 import { identityOf } from "../../src/oci/identity.ts";
 import type { Contribution } from "../../src/providers/provider.ts";
@@ -21,6 +22,7 @@ function config(
     host: machine,
     contributions,
     containerId: "demo-web",
+    capabilities: allCapabilities,
     seccomp: null,
     term: "xterm",
   });
@@ -30,6 +32,18 @@ const security = environment("web").security;
 const isolation = environment("web").isolation;
 const mountAt = (destination: string, made: ReturnType<typeof config>) =>
   made.mounts.find((mount) => mount.destination === destination);
+
+describe("the bounding set", () => {
+  it("is read bit by bit", () => {
+    expect(boundingSet("Name:\tx\nCapBnd:\t0000000000200003\n")).toEqual([
+      "CHOWN",
+      "DAC_OVERRIDE",
+      "SYS_ADMIN",
+    ]);
+    expect(boundingSet("CapBnd:\t000001ffffffffff\n")).toEqual(allCapabilities);
+    expect(boundingSet("")).toEqual([]);
+  });
+});
 
 describe("config.json", () => {
   it("joins variables in one order: defaults, providers, the file", () => {
@@ -77,11 +91,11 @@ describe("config.json", () => {
     });
   });
 
-  it("is privileged only when asked: all capabilities, no device rules, no masks", () => {
+  it("is privileged only when asked: all capabilities, all devices, no masks", () => {
     const made = config({ security: { ...security, privileged: true } });
     expect(made.process.capabilities?.effective).toContain("CAP_SYS_ADMIN");
     expect(made.process.noNewPrivileges).toBe(false);
-    expect(made.linux.resources?.devices).toBeUndefined();
+    expect(made.linux.resources?.devices).toEqual([{ allow: true, type: "a", access: "rwm" }]);
     expect(made.linux.maskedPaths).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { allCapabilities } from "../../src/oci/capabilities.ts";
 import { configOf, printConfig } from "../../src/oci/config.ts";
 import { identityOf } from "../../src/oci/identity.ts";
 import { host, me } from "../providers/support.ts";
@@ -53,6 +54,7 @@ describe("the corpus of bundles", () => {
       host: machine,
       contributions: [{ mounts: [{ destination: "/", type: "overlay", options: ["lowerdir=/x"] }] }],
       containerId: "demo-web",
+      capabilities: allCapabilities,
       seccomp: { defaultAction: "SCMP_ACT_ALLOW" },
       term: "xterm",
     });

@@ -3,8 +3,9 @@ import { trees } from "../../host/trees.ts";
 import type { Environment } from "../../model/environment.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
+import { allCapabilities, boundingSet } from "../../oci/capabilities.ts";
 import { configOf, printConfig } from "../../oci/config.ts";
-import { identityOf } from "../../oci/identity.ts";
+import { type Identity, identityOf } from "../../oci/identity.ts";
 import type { OciConfig } from "../../oci/oci-runtime.gen.ts";
 import type { Supervise } from "../../oci/supervise.gen.ts";
 import { containerIdOf, environmentPaths } from "../../state/paths.ts";
@@ -81,10 +82,15 @@ async function makeConfig(
       contributions,
       containerId,
       seccomp: seccomp.value,
+      capabilities: available(tools, identity.value),
       term,
     }),
   );
 }
+
+/** In a user namespace all of them; else what this process itself was left. */
+const available = ({ files }: Tools, { mapping }: Identity): readonly string[] =>
+  mapping === "none" ? boundingSet(files.readText("/proc/self/status") ?? "") : allCapabilities;
 
 /** How the supervisor treats this environment. */
 export const superviseOf = (

@@ -1,4 +1,6 @@
+import { basename } from "node:path";
 import { kill } from "node:process";
+import { hostDevices } from "../../host/devices.ts";
 import type { Environment } from "../../model/environment.ts";
 import { failure, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
@@ -32,7 +34,11 @@ export const makeLaunchProvider = (tools: Tools): Provider => ({
   ],
   async check(environments, context) {
     const found = await Promise.all(environments.map((checked) => problemsOf(tools, checked, context)));
-    return { problems: found.flat(), notices: [] };
+    return { problems: [...otherRuntime(tools), ...found.flat()], notices: [] };
+  },
+  async contribute(environment) {
+    const all = environment.security.privileged && tools.host.caller.uid === 0;
+    return success(all ? { devices: hostDevices() } : {});
   },
   async change(environment, fields, context, container) {
     const topOf = (path: string): string => path.split(".")[0] ?? path;
@@ -52,6 +58,20 @@ export const makeLaunchProvider = (tools: Tools): Provider => ({
     return changeStop(tools, environment, { context, container });
   },
 });
+
+/** Another runtime has no supervisor: who would keep the output and the end of a container? */
+function otherRuntime({ env }: Tools): readonly Problem[] {
+  const runtime = env.PAVLOS_RUNTIME;
+  if (!runtime || basename(runtime) === "pavlosc") return [];
+  return [
+    {
+      code: "runtime-unsupported",
+      message: `environments cannot be kept running by ${runtime}: only pavlosc supervises containers`,
+      place: null,
+      hint: "leave out --runtime and unset PAVLOS_RUNTIME",
+    },
+  ];
+}
 
 async function problemsOf(
   tools: Tools,

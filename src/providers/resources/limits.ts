@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { numbersOf } from "../../host/devices.ts";
 import type { Io, IoLimits, Resources } from "../../model/environment.ts";
 import type { HostFacts } from "../../model/host.ts";
 import type { OciBlockIo, OciResources, OciThrottle } from "../../oci/oci-runtime.gen.ts";
@@ -119,7 +120,5 @@ function throttles(io: Io): OciBlockIo {
 export function deviceNumbers(path: string): { readonly major: number; readonly minor: number } | null {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats?.isBlockDevice()) return null;
-  // As the kernel's new_encode_dev packs them.
-  const { rdev } = stats;
-  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
+  return numbersOf(stats.rdev);
 }

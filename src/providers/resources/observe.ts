@@ -8,6 +8,7 @@ import type { Observed } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { sharesOf } from "./limits.ts";
 import { readIo } from "./observe-io.ts";
+import { readOomScore } from "./oom.ts";
 import { enforceable } from "./unenforced.ts";
 
 /** Limits whose cgroup files say something else than the record. */
@@ -16,15 +17,20 @@ export function observeLimits(
   instances: readonly Observed[],
 ): ReadonlyMap<string, ReadonlyMap<string, Drift>> {
   const drifts = new Map<string, ReadonlyMap<string, Drift>>();
-  for (const { record } of instances) {
+  for (const { record, process } of instances) {
     const state = readContainerState(tools.files, containersPath(tools.paths), record.containerId);
     if (state === null) continue;
     const wanted = enforceable(record.spec.resources, tools.host);
-    const found = differences(tools.files, state, wanted);
+    const found = new Map(differences(tools.files, state, wanted));
+    const score = process.pid === null ? undefined : readOomScore(tools, process.pid);
+    if (wanted.oomScore !== null && score !== undefined && score !== wanted.oomScore)
+      found.set("resources.oomScore", { live: score, reason });
     if (found.size > 0) drifts.set(record.name, found);
   }
   return drifts;
 }
+
+const reason = "changed outside Pavlos";
 
 /** One limit as the kernel has it. */
 interface Live {
@@ -39,7 +45,7 @@ function differences(files: Files, state: ContainerState, wanted: Resources): Re
   const drifts = new Map<string, Drift>();
   for (const { path, wanted: should, live } of [...limitsIn(reader, wanted), ...readIo(reader, wanted.io)]) {
     if (live === undefined || live === should) continue;
-    drifts.set(path, { live, reason: "changed outside Pavlos" });
+    drifts.set(path, { live, reason });
   }
   return drifts;
 }

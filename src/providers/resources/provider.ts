@@ -5,6 +5,7 @@ import type { Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { limitsForUpdate, limitsOf } from "./limits.ts";
 import { observeLimits } from "./observe.ts";
+import { changeOomScore } from "./oom.ts";
 import { unenforced } from "./unenforced.ts";
 
 /** cgroup limits. */
@@ -25,6 +26,10 @@ export const makeResourcesProvider = (tools: Tools): Provider => ({
         message: `${fixed} of the running ${environment.name} cannot be changed`,
         place: null,
       });
+    if (fields.includes("resources.oomScore")) {
+      const done = await changeOomScore(tools, environment.resources.oomScore ?? 0, container);
+      if (!done.ok) return done;
+    }
     const input = JSON.stringify(limitsForUpdate(environment.resources, tools.host));
     const outcome = await tools.native.run(["update", "--resources", "-", container.id], { input });
     if (outcome.code === 0) return success(undefined);
@@ -36,7 +41,7 @@ const limits = ({ host }: Tools, environment: Environment) => ({ ...limitsOf(env
 
 /** What is set when a process starts; and which of the old block devices to free, only a new start knows. */
 function isFixed({ resources }: Environment, path: string): boolean {
-  if (/^resources\.(shm|ulimits|oomScore)/.test(path)) return true;
+  if (/^resources\.(shm|ulimits)/.test(path)) return true;
   return (
     path === "resources.io" ||
     path === "resources.io.devices" ||

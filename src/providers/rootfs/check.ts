@@ -1,14 +1,38 @@
+import { parseMountinfo } from "../../host/mountinfo.ts";
 import { trees } from "../../host/trees.ts";
 import type { Problem } from "../../model/source.ts";
 import type { Checked, Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
+import { unsupportedUpper } from "./host-layout.ts";
 
 /** Are the roots there? Only of environments that are new or changed: the others run already. */
-export async function checkRoots(_tools: Tools, environments: readonly Checked[], context: Context) {
-  const problems = environments
-    .filter((checked) => checked.changed)
-    .flatMap((checked) => wrongRoot(checked, context));
+export async function checkRoots(tools: Tools, environments: readonly Checked[], context: Context) {
+  const changed = environments.filter((checked) => checked.changed);
+  const problems = changed.flatMap((checked) => [
+    ...wrongRoot(checked, context),
+    ...noLayer(tools, checked, context),
+  ]);
   return { problems, notices: [] };
+}
+
+/** A root that is not the host's has no other way to be writable than a layer in the data directory. */
+function noLayer(
+  { paths }: Tools,
+  { environment: { name, rootfs } }: Checked,
+  context: Context,
+): readonly Problem[] {
+  if (rootfs.kind === "host" || (rootfs.kind === "path" && rootfs.mode === "direct")) return [];
+  const mounts = parseMountinfo(trees.readThrough("/proc/self/mountinfo") ?? "");
+  const type = unsupportedUpper(mounts, paths.data);
+  if (type === null) return [];
+  return [
+    {
+      code: "layers-unsupported",
+      message: `${paths.data} is on ${type}, which cannot hold the writable layer of ${name}`,
+      place: context.place(name, "rootfs"),
+      hint: "set PAVLOS_HOME to a directory on ext4, xfs, btrfs or tmpfs; or use a directory with `mode: direct`",
+    },
+  ];
 }
 
 function wrongRoot({ environment: { name, rootfs } }: Checked, context: Context): readonly Problem[] {

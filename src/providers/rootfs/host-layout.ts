@@ -48,7 +48,7 @@ export type Part =
  * (EINVAL): each directory of / gets its own, or a bind when something is mounted in it. Pure.
  */
 export function hostLayout(view: HostView, options: LayoutOptions): HostLayout {
-  const unsupported = unsupportedUpper(view);
+  const unsupported = unsupportedUpper(view.mounts, view.upper);
   const overlays = unsupported === null && !options.readonly;
   if (!options.inUserNamespace && unsupported === null) {
     const below = submounts(view).map((point) => part(view, point, overlays));
@@ -115,8 +115,9 @@ function part(view: HostView, point: string, overlays: boolean): Part {
   return overlays && !readonlyType && view.isDirectory(point) ? layer(point) : { kind: "shown", point };
 }
 
-function unsupportedUpper({ mounts, upper }: HostView): string | null {
-  const type = fileSystemOf(mounts, upper);
+/** Type of the file system that would hold writable layers, when it cannot; null: it can. */
+export function unsupportedUpper(mounts: readonly MountEntry[], directory: string): string | null {
+  const type = fileSystemOf(mounts, directory);
   return type !== null && noUpper.test(type) ? type : null;
 }
 

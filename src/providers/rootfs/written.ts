@@ -8,6 +8,8 @@ import { passwordFiles } from "./hidden.ts";
 
 /** Account files that Pavlos itself writes when a container is made. */
 const own: ReadonlySet<string> = new Set([...passwordFiles, "/etc/passwd", "/etc/group"]);
+/** The same where /etc is a layer of its own. */
+const inEtc: ReadonlySet<string> = new Set([...own].map((path) => path.slice("/etc".length)));
 
 /** What was written in the roots; of an environment that is fresh at each start nothing counts. */
 export function writtenSince(
@@ -21,7 +23,7 @@ export function writtenSince(
     const { upper } = environmentPaths(paths, context.project.id, name);
     const layers = trees.list(upper).filter((layer) => layer !== "private-var-tmp");
     const bytes = layers
-      .map((layer) => trees.size(join(upper, layer), own))
+      .map((layer) => trees.size(join(upper, layer), layer === "etc" ? inEtc : own))
       .reduce((sum, size) => sum + size, 0);
     if (bytes > 0) lost.set(name, { bytes, since: createdAt });
   }
