@@ -86,6 +86,8 @@ function temporary({ user }: Identity): readonly OciMount[] {
   const options = ["nosuid", "nodev"];
   return [
     { destination: "/run", type: "tmpfs", source: "tmpfs", options: [...options, "mode=755", ...owner] },
+    // Where /var/lock leads to: programs expect it to be there.
+    { destination: "/run/lock", type: "tmpfs", source: "tmpfs", options: [...options, "mode=1777"] },
     { destination: "/tmp", type: "tmpfs", source: "tmpfs", options: [...options, "mode=1777"] },
   ];
 }
