@@ -7,7 +7,9 @@ import type { Flock } from "./lock.ts";
 export function nativeFlock(binary: string): Flock {
   return {
     try(descriptor) {
-      const child = spawnSync(binary, [...noState, "lock", "3"], { stdio: ["ignore", "ignore", "pipe", descriptor] });
+      const child = spawnSync(binary, [...noState, "lock", "3"], {
+        stdio: ["ignore", "ignore", "pipe", descriptor],
+      });
       const said = child.stderr?.toString() ?? "";
       return child.error === undefined ? verdict(child.status, said) : unusable(binary, child.error.message);
     },
