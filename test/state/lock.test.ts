@@ -8,6 +8,7 @@ import { describeHolder, type Lock, makeLocker } from "../../src/state/lock.ts";
 
 /** pavlosc's verb `lock`, by util-linux: the same kernel, the same contract. */
 const standIn = `#!/bin/sh
+[ "$1" = --root ] && shift 2
 [ "$1" = lock ] || exit 125
 [ "$2" = --wait ] && exec flock "$3"
 exec flock -n "$2"
