@@ -9,6 +9,7 @@ use lexopt::prelude::*;
 use crate::commands;
 use crate::error::{Context, Error, Result};
 use crate::log::{self, Format};
+use crate::protect;
 
 /// What stands before the verb.
 #[derive(Debug)]
@@ -105,6 +106,9 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
 }
 
 fn dispatch(globals: &Globals, name: &str, args: lexopt::Parser) -> Result<u8> {
+    if matches!(name, "create" | "run" | "exec") {
+        protect::own_file()?;
+    }
     match commands::find(name) {
         Some(verb) => verb(globals, args),
         None => Err(Error::new("read command line", name, "no such command")

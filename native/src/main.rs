@@ -9,6 +9,7 @@ mod exec;
 mod launch;
 mod log;
 mod process;
+mod protect;
 mod remove;
 mod root;
 mod seccomp;

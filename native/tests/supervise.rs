@@ -369,3 +369,18 @@ fn processes_outside_a_pid_namespace_die_with_the_container() {
         .unwrap();
     assert!(!is_alive(pid));
 }
+
+/// CVE-2019-5736: what a container sees as /proc/1/exe is not the host's file.
+#[test]
+fn nobody_can_write_to_the_program_of_a_waiting_init() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sh", "-c", TICK], |config| {
+        config["annotations"] = json!({"io.pavlos.init": "true"});
+    });
+    place.supervise(&id);
+    let pid = place.record(&id)["pid"].as_u64().unwrap();
+    let file = fs::File::open(format!("/proc/{pid}/exe")).unwrap();
+    let flags = rustix::fs::fstatvfs(&file).unwrap().f_flag;
+    assert!(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    place.ok(&["stop", &id]);
+}
