@@ -51,6 +51,7 @@ fn main() {
     );
 }
 
+#[allow(clippy::zombie_processes, reason = "wait4 reaps the child, and tells what it used")]
 fn run(timed: &Timed, round: usize, figures: Option<&mut Figures>) {
     let argv: Vec<String> = timed
         .argv
@@ -75,6 +76,7 @@ fn run(timed: &Timed, round: usize, figures: Option<&mut Figures>) {
         .expect("piped")
         .read_to_string(&mut printed)
         .ok();
+    // SAFETY: rusage is numbers only, and zero is one of them.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     let mut status = 0;
     // SAFETY: wait4 writes to the two locals; the child is ours and not yet reaped.

@@ -1,4 +1,5 @@
 //! `pavlosc unpack`, through the built binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod attacks;
 mod builder;

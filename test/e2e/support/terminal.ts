@@ -19,7 +19,8 @@ export interface Terminal {
 /** Opens a terminal of 100x30 with a shell of the caller in the project; `pavlos` is in its PATH. */
 export function terminal(at: World): Terminal {
   const socket = `pavlos-e2e-${process.pid}-${Math.floor(Math.random() * 1e9)}`;
-  const tmux = (...args: string[]) => execFileSync("tmux", ["-u", "-L", socket, ...args], { encoding: "utf8" });
+  const tmux = (...args: string[]) =>
+    execFileSync("tmux", ["-u", "-L", socket, ...args], { encoding: "utf8" });
   const variables = Object.entries({
     ...at.env,
     PATH: `${join(installation(), "bin")}:${at.env.PATH}`,
