@@ -51,7 +51,10 @@ fn main() {
     );
 }
 
-#[allow(clippy::zombie_processes, reason = "wait4 reaps the child, and tells what it used")]
+#[allow(
+    clippy::zombie_processes,
+    reason = "wait4 reaps the child, and tells what it used"
+)]
 fn run(timed: &Timed, round: usize, figures: Option<&mut Figures>) {
     let argv: Vec<String> = timed
         .argv
