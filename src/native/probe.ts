@@ -16,7 +16,10 @@ export function tryNamespace(pavlosc: string, caller: Caller): string | null {
     ...flags("--uid-map", caller.uid, caller.subuids),
     ...flags("--gid-map", caller.gid, caller.subgids),
   ];
-  const tried = spawnSync(pavlosc, ["remove", ...map, "/nonexistent-pavlos"], { encoding: "utf8" });
+  // Without --root it would look for the directory of containers, which this has nothing to do with.
+  const tried = spawnSync(pavlosc, ["--root", "/", "remove", ...map, "/nonexistent-pavlos"], {
+    encoding: "utf8",
+  });
   if (tried.error !== undefined) return tried.error.message;
   return tried.status === 0 ? null : tried.stderr.trim() || `pavlosc ended with ${tried.status}`;
 }
