@@ -97,7 +97,7 @@ fn it_is_in_every_namespace_and_cgroup_of_the_container() {
             .collect();
         assert_eq!(inside, expected);
         let pid_file = place.dir.join("exec.pid");
-        place.ok(&[
+        let arguments = [
             "exec",
             "--detach",
             "--pid-file",
@@ -105,7 +105,14 @@ fn it_is_in_every_namespace_and_cgroup_of_the_container() {
             &id,
             "sleep",
             "100",
-        ]);
+        ];
+        // It has this test's output for its own: a pipe would be open as long as it runs.
+        let status = place
+            .command(&arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
         let pid = fs::read_to_string(pid_file).unwrap();
         let cgroups = |pid: &str| fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
         assert_eq!(cgroups(&pid), cgroups(&init.to_string()));

@@ -384,3 +384,13 @@ fn nobody_can_write_to_the_program_of_a_waiting_init() {
     assert!(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY));
     place.ok(&["stop", &id]);
 }
+
+#[test]
+fn a_command_that_ends_at_once_is_not_missed() {
+    let mut place = Place::new();
+    for _ in 0..20 {
+        let id = place.bundle(&["true"], |_| {});
+        place.supervise(&id);
+        assert_eq!(place.status(&id)["exitCode"], json!(0));
+    }
+}

@@ -44,7 +44,8 @@ impl Supervisor {
     /// Stays until the container has ended and everything of it but its state is cleaned up.
     pub fn run(mut self) -> Result<()> {
         let mut stop = Stop::No;
-        let mut ended = None;
+        // It may have ended before its signal could be caught.
+        let mut ended = self.reap();
         while ended.is_none() {
             self.wait(&stop);
             while let Some(number) = self.signals.read() {

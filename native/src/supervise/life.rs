@@ -16,6 +16,7 @@ use crate::supervise::log::Log;
 use crate::supervise::output::Output;
 use crate::supervise::{remains::Remains, status};
 use crate::sys::signal::Signals;
+use crate::teardown;
 
 /// What the supervisor acts on.
 const SIGNALS: [i32; 4] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
@@ -80,7 +81,8 @@ fn start(globals: &Globals, created: &mut Created) -> Result<String> {
         Ok(()) => Ok(started_at),
         Err(error) => {
             // The first error is the one to show.
-            let _ = super::stop::all(globals, vec![created.state.id.clone()], |_, _| {});
+            let _ = teardown::kill(&created.state);
+            let _ = teardown::container(globals, &created.state);
             Err(error)
         }
     }
