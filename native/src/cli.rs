@@ -90,13 +90,9 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
             }
             Value(name) => {
                 log::init(log_file.as_deref(), format, debug)?;
-                let root = root.map_or_else(default_root, Ok)?;
-                let root = std::path::absolute(&root)
-                    .at("find state directory", root.display().to_string())?;
-                return Ok(Some((
-                    Globals { root, debug },
-                    name.string().map_err(usage)?,
-                )));
+                let name = name.string().map_err(usage)?;
+                let root = state_root(root, &name)?;
+                return Ok(Some((Globals { root, debug }, name)));
             }
             other => return Err(usage(other.unexpected())),
         }
@@ -114,6 +110,15 @@ fn dispatch(globals: &Globals, name: &str, args: lexopt::Parser) -> Result<u8> {
         None => Err(Error::new("read command line", name, "no such command")
             .hint("see `pavlosc --help` for the commands and their options")),
     }
+}
+
+/// Verbs without a container do without the directory: `unpack` runs where there is no session.
+fn state_root(given: Option<PathBuf>, verb: &str) -> Result<PathBuf> {
+    if given.is_none() && matches!(verb, "unpack" | "remove" | "lock" | "features" | "spec") {
+        return Ok(PathBuf::new());
+    }
+    let root = given.map_or_else(default_root, Ok)?;
+    std::path::absolute(&root).at("find state directory", root.display().to_string())
 }
 
 /// /run/pavlosc for root, $XDG_RUNTIME_DIR/pavlosc for others.

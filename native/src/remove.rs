@@ -76,16 +76,18 @@ struct Level {
 impl Removal<'_> {
     /// Removes an entry of the current directory, or enters it.
     fn entry(&mut self, name: &[u8], kind: FileType) {
-        if kind != FileType::Directory {
-            match unlinkat(self.current(), name, AtFlags::empty()) {
-                Ok(()) => self.removed += 1,
-                Err(Errno::NOENT) => {}
-                Err(Errno::ISDIR) => self.enter(name),
-                Err(errno) => self.problem(name, errno),
-            }
-            return;
+        if kind == FileType::Directory {
+            return self.enter(name);
         }
-        self.enter(name);
+        match unlinkat(self.current(), name, AtFlags::empty()) {
+            Ok(()) => self.removed += 1,
+            Err(Errno::NOENT) => {}
+            Err(Errno::ISDIR) => self.enter(name),
+            // Also the answer for a directory, when the one around it cannot be written to: it can
+            // still be emptied.
+            Err(Errno::PERM | Errno::ACCESS) if kind == FileType::Unknown => self.enter(name),
+            Err(errno) => self.problem(name, errno),
+        }
     }
 
     fn enter(&mut self, name: &[u8]) {

@@ -28,8 +28,11 @@ pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
     code |= match maps {
         None => empty(&targets, Last::Report),
         // The directory around a target may belong to ids that are not mapped: then the last step
-        // is for the caller.
-        Some(maps) => userns::run(&maps, || empty(&targets, Last::Leave))? | finish(&targets),
+        // is for the caller. What is left inside was reported.
+        Some(maps) => match userns::run(&maps, || empty(&targets, Last::Leave))? {
+            0 => finish(&targets),
+            failed => failed,
+        },
     };
     Ok(code)
 }
@@ -110,7 +113,7 @@ fn empty(targets: &[Target], last: Last) -> u8 {
     code
 }
 
-/// Removes the targets themselves, which are empty now. What is still inside was reported.
+/// Removes the targets themselves, which are empty now.
 fn finish(targets: &[Target]) -> u8 {
     let mut code = 0;
     for target in targets {
@@ -120,7 +123,7 @@ fn finish(targets: &[Target]) -> u8 {
             removed => removed,
         };
         if let Err(errno) = removed
-            && !matches!(errno, Errno::NOENT | Errno::NOTEMPTY | Errno::BUSY)
+            && errno != Errno::NOENT
         {
             code = failed(&Error::os(
                 "remove",
