@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::Globals;
 use crate::error::{Context, Error, Result};
 use crate::supervise::{Request, life};
-use crate::sys::{descriptor, process};
+use crate::sys::{descriptor, memory, process};
 
 /// What a supervisor says to the one who waits for it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ fn be_supervisor(globals: &Globals, request: &Request, report: OwnedFd) -> ! {
     let _ = report.write_all(&text.unwrap_or_default());
     drop(report);
     let ended = built.and_then(|supervisor| {
-        process::release_memory();
+        memory::release();
         supervisor.run()
     });
     if let Err(error) = &ended {

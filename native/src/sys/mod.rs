@@ -7,6 +7,7 @@ pub mod descriptor;
 pub mod fork;
 #[cfg(test)]
 pub mod libseccomp;
+pub mod memory;
 pub mod mount;
 pub mod net;
 pub mod process;

@@ -291,15 +291,6 @@ pub fn set_scheduler(mut attributes: SchedulingAttributes) -> rustix::io::Result
     syscall(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw mut attributes, 0) }).map(drop)
 }
 
-/// Gives freed memory back to the kernel: for a process that stays after its work is done.
-pub fn release_memory() {
-    // SAFETY: malloc_trim takes a number and keeps what is in use.
-    #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 /// Closes every descriptor from 3 on but those in `keep`. For a process that owns no others.
 pub fn close_others(mut keep: Vec<u32>) {
     keep.sort_unstable();
