@@ -1,4 +1,5 @@
 //! `pavlosc remove`, through the built binary.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -44,7 +45,7 @@ fn directories_without_permissions_go_too() {
     fs::create_dir_all(base.join("work/work/index")).unwrap();
     fs::write(base.join("work/work/file"), "x").unwrap();
     for dir in ["work/work/index", "work/work", "work"] {
-        fs::set_permissions(base.join(dir), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(base.join(dir), fs::Permissions::from_mode(0o000)).unwrap();
     }
     assert_eq!(remove(&[&base.join("work")]), (0, String::new()));
     assert!(!base.join("work").exists());
