@@ -25,6 +25,9 @@ describe.each(callers())("a real terminal as $kind", (caller) => {
     tty.press("Enter");
   };
 
+  /** Until the command runs: a key before that would be the shell's. */
+  const begun = () => tty.until(/^begun$/m);
+
   it("shell: a prompt, a terminal of its own, the exit code", () => {
     line("pavlos shell api");
     tty.until(/inside>/);
@@ -39,7 +42,8 @@ describe.each(callers())("a real terminal as $kind", (caller) => {
   it("shell: Ctrl-C ends the command inside and not the shell", () => {
     line("pavlos shell api");
     tty.until(/inside>/);
-    line("sleep 1000");
+    line("sh -c 'echo begun; exec sleep 1000'");
+    begun();
     tty.press("C-c");
     line("echo alive=$((1+1))");
     tty.until(/^alive=2$/m);
@@ -48,7 +52,8 @@ describe.each(callers())("a real terminal as $kind", (caller) => {
   it("shell: Ctrl-Z stops the command inside, fg goes on with it", () => {
     line("pavlos shell api");
     tty.until(/inside>/);
-    line("sleep 1000");
+    line("sh -c 'echo begun; exec sleep 1000'");
+    begun();
     tty.press("C-z");
     tty.until(/Stopped/);
     line("fg");
