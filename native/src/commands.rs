@@ -43,7 +43,7 @@ fn print_result(id: &str, error: Option<Error>) {
         error: Option<Error>,
     }
     let line = Line { id, error };
-    println!("{}", serde_json::to_string(&line).unwrap_or_default());
+    crate::report::line(&line);
 }
 
 /// `--version`.

@@ -19,7 +19,7 @@ mod init;
 mod kernel;
 mod mounts;
 mod namespaces;
-mod options;
+pub mod options;
 mod overlay;
 mod parent;
 mod plan;

@@ -11,6 +11,7 @@ mod log;
 mod process;
 mod protect;
 mod remove;
+mod report;
 mod root;
 mod seccomp;
 mod signal;

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +173,7 @@ impl Process {
     }
 
     /// A pidfd that is certainly of this process; None when it is gone.
-    pub fn open(self) -> Option<std::os::fd::OwnedFd> {
+    pub fn open(self) -> Option<OwnedFd> {
         let pidfd = rustix::process::pidfd_open(
             Pid::from_raw(self.pid)?,
             rustix::process::PidfdFlags::empty(),
@@ -199,6 +201,18 @@ pub fn make_directory(root: &Path, id: &str) -> Result<PathBuf> {
         .hint(format!("`pavlosc delete --force {id}` removes it"))),
         other => other.at("make state directory", subject).map(|()| path),
     }
+}
+
+/// Holds the container's directory until it is dropped: `start` while it starts, and who must know
+/// how that ended. The kernel lets go of it for a process that dies.
+pub fn lock(root: &Path, id: &str) -> Result<OwnedFd> {
+    let path = directory(root, id)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let subject = path.display().to_string();
+    let fd = rustix::fs::open(&path, flags, Mode::empty()).at("open state", subject.clone())?;
+    let exclusive = FlockOperation::LockExclusive;
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, exclusive)).at("lock state", subject)?;
+    Ok(fd)
 }
 
 /// Removes the state of a container; nothing there is fine.

@@ -103,6 +103,8 @@ pub fn create(request: &Request) -> Result<Created> {
 
 /// Lets the command of a created container (Gate::Socket) run. Errors as `Created::start`.
 pub fn start(root: &Path, id: &str) -> Result<()> {
+    State::load(root, id)?;
+    let lock = state::lock(root, id)?;
     let mut state = State::load(root, id)?;
     let status = state.status();
     if status != Status::Created {
@@ -117,6 +119,7 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
     started(&channel)?;
     state.started = true;
     state.save(root)?;
+    drop(lock);
     hooks::run(
         &config.hooks.poststart,
         &state,

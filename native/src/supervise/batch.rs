@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::cli::Globals;
 use crate::error::{Context, Error, Result};
+use crate::report;
 use crate::spec;
 use crate::supervise::Request;
 use crate::supervise::spawn::{self, Pending};
@@ -83,7 +84,7 @@ fn print(id: &str, result: Result<i32>) {
             error: Some(error),
         },
     };
-    println!("{}", serde_json::to_string(&line).unwrap_or_default());
+    report::line(&line);
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 
 use crate::error::Result;
 use crate::spec::supervise::{self, Supervise};
-use crate::state::State;
+use crate::state::{self, State};
 use crate::supervise::output::Output;
 use crate::supervise::remains::Remains;
 use crate::supervise::status::{self, Status};
@@ -150,8 +150,9 @@ impl Supervisor {
         killed.and(self.remains.cgroups().remove()).and(written)
     }
 
-    /// `start` writes the state last: that was the time.
+    /// `start` writes the state last: that was the time. A short command may have ended before.
     fn start_by_other(&self) -> Option<String> {
+        let _lock = state::lock(&self.root, &self.id).ok()?;
         let state = State::load(&self.root, &self.id)
             .ok()
             .filter(|state| state.started)?;
