@@ -42,7 +42,7 @@ fn document() -> Value {
             "apparmor": {"enabled": true},
             "selinux": {"enabled": true},
             "intelRdt": {"enabled": false},
-            "mountExtensions": {"idmap": {"enabled": true}},
+            "mountExtensions": {"idmap": {"enabled": false}},
         },
         "annotations": {"io.pavlos.version": env!("CARGO_PKG_VERSION")},
     })
@@ -55,10 +55,10 @@ const HOOKS: [&str; 6] =
 /// Those that are no filesystem's own.
 #[rustfmt::skip]
 const MOUNT_OPTIONS: &[&str] = &[
-    "async", "atime", "auto", "bind", "defaults", "dev", "diratime", "exec", "idmap", "loud", "noatime",
+    "async", "atime", "auto", "bind", "defaults", "dev", "diratime", "exec", "loud", "noatime",
     "noauto", "nodev", "nodiratime", "noexec", "nolazytime", "nomand", "norelatime", "nostrictatime",
     "nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev", "rdiratime", "relatime", "rexec",
-    "ridmap", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid",
+    "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid",
     "rnosymfollow", "ro", "rprivate", "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime",
     "rsuid", "rsymfollow", "runbindable", "rw", "shared", "slave", "strictatime", "suid", "symfollow",
     "unbindable", "user", "_netdev",
@@ -124,6 +124,7 @@ mod tests {
         for &option in MOUNT_OPTIONS {
             let parsed = Options::parse(&[option.to_owned()]);
             assert!(parsed.data.is_empty(), "{option} is a filesystem's");
+            assert!(parsed.idmap.is_none(), "{option} is not supported");
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::root::{self, RootFd};
 use crate::spec::linux::NamespaceKind;
-use crate::sys::mount::{MountAttr, Recursive, mount_setattr};
+use crate::sys::mount::{MountAttr, Recursive, attr, mount_setattr};
 
 const STEP: &str = "mount";
 
@@ -128,7 +128,7 @@ pub fn set(
     match mount_setattr(&tree, recursive, attr) {
         Err(Errno::PERM) if init.in_user_namespace() && attr.clear != 0 => {
             log::debug(|| format!("{subject}: flags locked by the host stay"));
-            let atime = crate::sys::mount::attr::ATIME;
+            let atime = attr::ATIME;
             let attr = MountAttr {
                 clear: 0,
                 set: attr.set & !atime,
@@ -302,6 +302,8 @@ fn hosts(init: &Init, mount: &Mount, kind: &str) -> Result<OwnedFd> {
     let source = if kind == "sysfs" { "/sys" } else { "/proc" };
     let mut options = mount.options.clone();
     options.data.clear();
+    // What is mounted below (the host's cgroups) is the container's no more than the top.
+    options.tree.set |= options.attr.set & (attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC);
     let mount = Mount {
         source: Some(source.into()),
         kind: "bind".into(),

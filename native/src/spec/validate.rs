@@ -28,6 +28,14 @@ pub fn check(config: Config) -> Result<Config> {
             ));
         }
     }
+    for (index, mount) in config.mounts.iter().enumerate() {
+        if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
+            return Err(wrong(
+                &format!("mounts[{index}].uidMappings"),
+                "id-mapped mounts are not supported",
+            ));
+        }
+    }
     check_namespaces(&config)?;
     for (name, paths) in [
         ("maskedPaths", &config.linux.masked_paths),
