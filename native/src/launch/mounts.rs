@@ -303,7 +303,8 @@ fn hosts(init: &Init, mount: &Mount, kind: &str) -> Result<OwnedFd> {
     let mut options = mount.options.clone();
     options.data.clear();
     // What is mounted below (the host's cgroups) is the container's no more than the top.
-    options.tree.set |= options.attr.set & (attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC);
+    options.tree.set |=
+        options.attr.set & (attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC);
     let mount = Mount {
         source: Some(source.into()),
         kind: "bind".into(),

@@ -67,7 +67,7 @@ pub fn begin(globals: &Globals, request: &Request) -> Result<Supervisor> {
         settings,
         init,
         pidfd: created.pidfd,
-        remains: Remains::of(created.state.pid, created.state.cgroup),
+        remains: Remains::of(created.state.init(), created.state.cgroup),
         signals,
         output: Output::new(log, streams)?,
         started_at,

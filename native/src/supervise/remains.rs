@@ -2,6 +2,7 @@
 //! namespace, and cgroups. With a pid namespace of its own the kernel has killed the processes.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,18 +18,32 @@ use crate::sys::signal;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where a container's processes are found.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Remains {
     cgroup: BTreeMap<String, PathBuf>,
-    /// The inode of the container's own mount namespace; nothing when it has none of its own.
-    mounts: Option<u64>,
+    /// The container's mount namespace, where that is what tells its processes from others.
+    mounts: Option<Namespace>,
+}
+
+/// A namespace that is held open: the kernel gives the number of one that is gone to the next.
+#[derive(Debug)]
+struct Namespace {
+    inode: u64,
+    _held: File,
 }
 
 impl Remains {
     /// Learns about the container of a living init.
-    pub fn of(init: i32, cgroup: BTreeMap<String, PathBuf>) -> Self {
-        let theirs = namespace(&init.to_string());
-        let mounts = theirs.filter(|theirs| namespace("self").is_some_and(|ours| ours != *theirs));
+    pub fn of(init: Process, cgroup: BTreeMap<String, PathBuf>) -> Self {
+        let pid = init.pid.to_string();
+        let shared = |kind: &str| inode(&pid, kind) == inode("self", kind);
+        // With a pid namespace of its own nothing outlives init; without a mount namespace of its
+        // own its processes look like the host's.
+        let mounts = (shared("pid") && !shared("mnt"))
+            .then(|| Namespace::open(&pid))
+            .flatten();
+        // What was read may be of another process if the init had ended before.
+        let mounts = mounts.filter(|_| init.is_alive());
         Self { cgroup, mounts }
     }
 
@@ -85,11 +100,9 @@ impl Remains {
     fn living(&self, cgroups: &Cgroups) -> Vec<Process> {
         let own = rustix::process::getpid();
         let mut pids: Vec<Pid> = cgroups.pids().unwrap_or_default();
-        if let Some(mounts) = self.mounts {
-            pids.extend(
-                all_pids()
-                    .filter(|pid| namespace(&pid.as_raw_nonzero().to_string()) == Some(mounts)),
-            );
+        if let Some(mounts) = &self.mounts {
+            let inside = |pid: &Pid| inode(&pid.to_string(), "mnt") == Some(mounts.inode);
+            pids.extend(all_pids().filter(inside));
         }
         pids.iter()
             .filter(|pid| **pid != own)
@@ -99,9 +112,17 @@ impl Remains {
     }
 }
 
-/// The inode of a process's mount namespace.
-fn namespace(process: &str) -> Option<u64> {
-    std::fs::metadata(format!("/proc/{process}/ns/mnt"))
+impl Namespace {
+    fn open(process: &str) -> Option<Self> {
+        let held = File::open(format!("/proc/{process}/ns/mnt")).ok()?;
+        let inode = held.metadata().ok()?.ino();
+        Some(Self { inode, _held: held })
+    }
+}
+
+/// The inode of one of a process's namespaces.
+fn inode(process: &str, kind: &str) -> Option<u64> {
+    std::fs::metadata(format!("/proc/{process}/ns/{kind}"))
         .ok()
         .map(|metadata| metadata.ino())
 }

@@ -78,7 +78,7 @@ impl Target {
         }
         let state = State::load(root, id)?;
         let remains = match state.init().is_alive() {
-            true => Remains::of(state.pid, state.cgroup.clone()),
+            true => Remains::of(state.init(), state.cgroup.clone()),
             false => Remains::of_dead(state.cgroup.clone()),
         };
         let mut target = Self {
