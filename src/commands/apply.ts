@@ -1,11 +1,17 @@
 import { carryOut } from "./carry-out.ts";
 import type { Verb } from "./invocation.ts";
+import { selectionOf } from "./selection.ts";
 import { openProject } from "./session.ts";
 
-/** `pavlos apply`: makes the machine what the files say. */
+/** `pavlos apply`: makes the machine what the files say, or what a plan file said. */
 export const apply: Verb = async (invocation) => {
+  const [first = ""] = invocation.args;
+  // Names of environments have neither.
+  if (/[./]/.test(first)) return (await import("./apply-plan.ts")).applyPlan(invocation, first);
+  const selection = selectionOf(invocation);
+  if (!selection.ok) return selection;
   const project = await openProject(invocation);
   if (!project.ok) return project;
-  const names = invocation.args.length > 0 ? invocation.args : null;
-  return await carryOut(invocation, project.value, { kind: "apply", desired: project.value.desired, names });
+  const { desired } = project.value;
+  return await carryOut(invocation, project.value, { kind: "apply", desired, ...selection.value });
 };

@@ -9,18 +9,23 @@ import type { Progress } from "../ui/progress.ts";
 import { exitCodes, type Invocation } from "./invocation.ts";
 import { makeStateDirectories, openMachinery, type Project } from "./session.ts";
 
+/** Is this still the plan that was agreed to before? null: nothing was; the user is asked. */
+export type Agreement = ((plan: Plan) => boolean) | null;
+
 /** Reaches a goal and tells of it: what apply, start, stop, restart and destroy have in common. */
 export async function carryOut(
   invocation: Invocation,
   project: Project,
   goal: Goal,
+  agreement: Agreement = null,
 ): Promise<Result<number, readonly Problem[]>> {
   const progress = await progressFor(invocation);
   const opened = await openMachinery(invocation, project, progress.report);
   if (!opened.ok) return opened;
-  const asking = confirmation(invocation, { project, goal, progress });
+  const asking = confirmation(invocation, { project, goal, progress, agreement });
   const outcome = await reconcile(opened.value, goal, asking.confirm);
   await progress.finish();
+  if (outcome.kind === "declined" && agreement !== null) return failure([otherPlan]);
   if (outcome.kind === "declined" && !asking.possible) return failure([unconfirmed(invocation.command)]);
   return settle(invocation, goal, outcome);
 }
@@ -40,20 +45,21 @@ interface Asking {
   readonly confirm: Confirm;
 }
 
+interface Request {
+  readonly project: Project;
+  readonly goal: Goal;
+  readonly progress: Progress;
+  readonly agreement: Agreement;
+}
+
 /** apply and destroy show their plan and ask; start, stop and restart were asked for by name. */
-function confirmation(
-  invocation: Invocation,
-  {
-    project,
-    goal,
-    progress,
-  }: { readonly project: Project; readonly goal: Goal; readonly progress: Progress },
-): Asking {
+function confirmation(invocation: Invocation, { project, goal, progress, agreement }: Request): Asking {
   const { terminal, globals, interruption } = invocation;
   const asks = goal.kind === "apply" || goal.kind === "destroy";
-  const agreed = globals.yes || !asks;
+  const agreed = globals.yes || !asks || agreement !== null;
   const possible = agreed || terminal.interactive;
   const confirm = async (plan: Plan): Promise<boolean> => {
+    if (agreement !== null && !agreement(plan)) return false;
     if (asks && !globals.json && !globals.quiet) showPlan(plan, invocation);
     const yes = agreed || (possible && (await ask(goal.kind, interruption())));
     if (yes) {
@@ -69,6 +75,13 @@ async function ask(verb: Goal["kind"], signal: AbortSignal): Promise<boolean> {
   const { askYes } = await import("../ui/prompt.ts");
   return await askYes(verb === "destroy" ? "Destroy them?" : "Apply?", signal);
 }
+
+const otherPlan: Problem = {
+  code: "plan-stale",
+  message: "what would be done now is not what the plan says",
+  place: null,
+  hint: "nothing was changed; `pavlos diff` shows what it would be, `pavlos diff --out FILE` makes a new plan",
+};
 
 const unconfirmed = (command: string): Problem => ({
   code: "not-confirmed",

@@ -1,3 +1,5 @@
+import { selectionOptions } from "./selection-options.ts";
+
 /** One command: what help, parsing, completion and the README know of it. */
 export interface CommandSpec {
   readonly name: string;
@@ -53,14 +55,18 @@ export const commands = [
     name: "diff",
     args: "[names...]",
     summary: "show what apply would change; exit code 2 when there is something",
-    options: [{ flags: "--files", description: "list the files written in the environments' roots instead" }],
+    options: [
+      ...selectionOptions,
+      { flags: "-o, --out <plan>", description: "keep the plan in this file, for `pavlos apply PLAN`" },
+      { flags: "--files", description: "list the files written in the environments' roots instead" },
+    ],
     environments: true,
   },
   {
     name: "apply",
     args: "[names...]",
-    summary: "make it so",
-    options: [],
+    summary: "make it so, or what a plan file says",
+    options: selectionOptions,
     environments: true,
   },
   {
@@ -131,28 +137,28 @@ export const commands = [
     name: "start",
     args: "[names...]",
     summary: "start what was stopped, as last applied",
-    options: [],
+    options: selectionOptions,
     environments: true,
   },
   {
     name: "stop",
     args: "[names...]",
     summary: "stop; roots and volumes stay",
-    options: [],
+    options: selectionOptions,
     environments: true,
   },
   {
     name: "restart",
     args: "[names...]",
     summary: "stop and start, as last applied",
-    options: [],
+    options: selectionOptions,
     environments: true,
   },
   {
     name: "destroy",
     args: "[names...]",
     summary: "remove containers and roots; volumes stay",
-    options: [],
+    options: selectionOptions,
     environments: true,
   },
   {

@@ -6,6 +6,7 @@ import type { Result } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { Launcher, Provider } from "../providers/provider.ts";
 import type { ProjectState } from "../state/project.ts";
+import type { Selection } from "./select.ts";
 
 /** What reconcile/ works with: made once per command. */
 export interface Machinery {
@@ -21,11 +22,9 @@ export interface Machinery {
 
 /** What a command wants; each kind becomes a plan. */
 export type Goal =
-  | {
+  | (Selection & {
       readonly kind: "apply";
       readonly desired: Desired;
-      /** Only these; null: all. One that nobody knows is a problem. */
-      readonly names: readonly string[] | null;
       /**
        * Which environments that do not run are started: all of them (default), or, while watching, only
        * those that were killed; what the user stopped or what failed by itself then rests until its file
@@ -34,9 +33,9 @@ export type Goal =
       readonly revive?: "all" | "killed";
       /** Left alone this time: while watching, what was put back after a failure, until its file changes. */
       readonly except?: readonly string[];
-    }
-  /** As last applied, without the files; null: all of the project. */
-  | { readonly kind: "start" | "stop" | "restart" | "destroy"; readonly names: readonly string[] | null };
+    })
+  /** As last applied, without the files. */
+  | (Selection & { readonly kind: "start" | "stop" | "restart" | "destroy" });
 
 /** Asked before anything changes; false declines. Null: yes to everything (--yes, watch). */
 export type Confirm = ((plan: Plan) => Promise<boolean>) | null;

@@ -4,12 +4,13 @@ import type { Goal } from "./api.ts";
 
 /** A problem for each name that was asked for and that nobody knows. */
 export function unknownNames(goal: Goal, actual: Actual): readonly Problem[] {
-  if (goal.names === null) return [];
+  const asked = [...(goal.names ?? []), ...(goal.exclude ?? [])];
+  if (asked.length === 0) return [];
   const here = [...actual.instances, ...actual.leftovers].map(({ name }) => name);
   const desired = goal.kind === "apply" ? goal.desired : null;
   const known = new Set([...here, ...(desired?.environments.map(({ name }) => name) ?? [])]);
   const inactive = new Set(desired?.inactive);
-  return goal.names
+  return asked
     .filter((name) => !known.has(name) || inactive.has(name))
     .map((name) => (inactive.has(name) ? sleeping(name) : unknown(name, [...known].sort())));
 }

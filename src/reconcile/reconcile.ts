@@ -10,15 +10,15 @@ import { diff, losesLayer, withDataLost } from "./diff.ts";
 import { errandChanges } from "./errands.ts";
 import { execute } from "./execute.ts";
 import { placeOf } from "./fields.ts";
-import { unknownNames } from "./names.ts";
 import { observe } from "./observe.ts";
 import { plan } from "./plan.ts";
+import { narrow } from "./select.ts";
 
 /** The plan for a goal, from a fresh look at the machine: what `diff` shows. Changes nothing. */
-export async function foresee(machinery: Machinery, goal: Goal): Promise<Prospect> {
-  const context = contextOf(machinery, goal);
+export async function foresee(machinery: Machinery, asked: Goal): Promise<Prospect> {
+  const context = contextOf(machinery, asked);
   const actual = await observe(machinery, context);
-  const unknown = unknownNames(goal, actual);
+  const { goal, problems: unknown } = narrow(asked, actual);
   const { changes, problems } = await changesFor(machinery, context, { goal, actual });
   const counted = await countLosses(machinery, context, { goal, actual, changes });
   const wanted = wantedBy(goal, actual);
