@@ -19,7 +19,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 
 use crate::error::{Context, Result};
-use crate::spec::resources::Resources;
+use crate::spec::resources::{DeviceRule, Resources};
 pub use stats::Stats;
 
 /// Where processes of a caller's own v2 cgroup go, which may not stay beside child cgroups.
@@ -88,6 +88,11 @@ impl Cgroups {
         let before = undo::Snapshot::take(self);
         self.set(resources, rootless)
             .inspect_err(|_| before.restore())
+    }
+
+    /// Replaces the device rules of a container that runs; what stays allowed is so all the time.
+    pub fn change_devices(&self, rules: &[DeviceRule]) -> Result<()> {
+        devices::change(self, rules)
     }
 
     /// The v2 directory, opened for CLONE_INTO_CGROUP. `None`: there is none.

@@ -2,12 +2,14 @@
 
 mod create;
 mod delete;
+mod device;
 mod events;
 mod exec;
 mod features;
 mod kill;
 mod list;
 mod lock;
+mod mount;
 mod pause;
 mod ps;
 mod remove;
@@ -79,6 +81,8 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("resume", resume::run, "thaw it"),
     ("update", update::run, "change limits of a running container"),
     ("events", events::run, "figures of a running container"),
+    ("mount", mount::run, "add, remove and replace mounts of running containers"),
+    ("device", device::run, "add and remove devices of running containers"),
     ("features", features::run, "what this binary supports, as JSON"),
     ("spec", spec::run, "write an example config.json"),
     ("unpack", unpack::run, "unpack an archive into a new directory"),

@@ -7,6 +7,7 @@ mod commands;
 mod error;
 mod exec;
 mod launch;
+mod live;
 mod log;
 mod process;
 mod protect;

@@ -215,7 +215,8 @@ fn helper(pid: Pid, maps: &[IdMap], kind: &str) -> Result<()> {
     }
 }
 
-fn wait(pid: Pid) -> Result<u8> {
+/// The exit code of a child.
+pub fn wait(pid: Pid) -> Result<u8> {
     let status = loop {
         match waitpid(Some(pid), WaitOptions::empty()) {
             Ok(Some((_, status))) => break status,

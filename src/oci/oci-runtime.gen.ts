@@ -90,6 +90,10 @@ export interface OciIdMapping {
 export interface OciDevice {
   type: "c" | "b" | "u" | "p";
   path: Absolute;
+  /**
+   * Pavlos's own: where the host has it, for those who may not make nodes. Default: path.
+   */
+  source?: string;
   major?: number;
   minor?: number;
   fileMode?: number;

@@ -1,5 +1,7 @@
 //! Device rules: v1's lists, or a BPF program on the v2 directory.
 
+mod changes;
+
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -28,13 +30,42 @@ pub struct Rule {
 /// Replaces the container's rules by `rules` and the devices that every container has. What no
 /// rule names is forbidden.
 pub fn set(cgroups: &Cgroups, rules: &[DeviceRule]) -> Result<()> {
+    apply(cgroups, &complete(rules)?)
+}
+
+/// The same while processes run: on v1, where a list cannot be replaced at once, only what differs
+/// is written. (A program on v2 is replaced at once anyway.)
+pub fn change(cgroups: &Cgroups, rules: &[DeviceRule]) -> Result<()> {
+    let rules = complete(rules)?;
+    let Some(directory) = cgroups.v1("devices") else {
+        return apply(cgroups, &rules);
+    };
+    let list = std::fs::read_to_string(directory.join("devices.list"))
+        .at("read device rules", directory.display().to_string())?;
+    match changes::between(&list, &rules) {
+        Some(lines) => lines.iter().try_for_each(|line| {
+            let name = if line.allow {
+                "devices.allow"
+            } else {
+                "devices.deny"
+            };
+            file::write(&directory.join(name), &line_of(line))
+        }),
+        None => apply(cgroups, &rules),
+    }
+}
+
+fn complete(rules: &[DeviceRule]) -> Result<Vec<Rule>> {
     let checked = rules.iter().map(check).collect::<Result<Vec<Rule>>>()?;
-    let rules: Vec<Rule> = std::iter::once(NOTHING)
+    Ok(std::iter::once(NOTHING)
         .chain(checked)
         .chain(every_container())
-        .collect();
+        .collect())
+}
+
+fn apply(cgroups: &Cgroups, rules: &[Rule]) -> Result<()> {
     if let Some(directory) = cgroups.v1("devices") {
-        return set_v1(directory, &rules);
+        return set_v1(directory, rules);
     }
     let Some(directory) = cgroups.v2() else {
         return Err(Error::new(
@@ -51,7 +82,7 @@ pub fn set(cgroups: &Cgroups, rules: &[DeviceRule]) -> Result<()> {
     );
     let subject = directory.display().to_string();
     let cgroup = opened.at("open cgroup", subject.clone())?;
-    sys::bpf::set_device_program(cgroup.as_fd(), &device_program::program(&rules))
+    sys::bpf::set_device_program(cgroup.as_fd(), &device_program::program(rules))
         .at("set device rules", subject)
         .map_err(|error| {
             error.hint(
@@ -80,7 +111,7 @@ fn set_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
         } else {
             (&deny.0, &deny.1)
         };
-        let line = line(rule);
+        let line = line_of(rule);
         file.write_all(line.as_bytes())
             .map_err(|error| file::explain(path, &line, &error))?;
     }
@@ -160,7 +191,7 @@ fn every_container() -> impl Iterator<Item = Rule> {
 }
 
 /// As devices.allow and devices.deny take it. "a" means everything, whatever follows.
-fn line(rule: &Rule) -> String {
+fn line_of(rule: &Rule) -> String {
     let kind = match rule.kind {
         DeviceKind::All => "a",
         DeviceKind::Block => "b",

@@ -129,7 +129,7 @@ fn bind(init: &Init, device: &Device) -> Result<()> {
 }
 
 /// The host's node, by its path or by its number.
-fn hosts(device: &Device) -> Result<OwnedFd> {
+pub fn hosts(device: &Device) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let letter = if device.kind == DeviceKind::Block {
         "block"
@@ -138,7 +138,8 @@ fn hosts(device: &Device) -> Result<OwnedFd> {
     };
     let by_number = format!("/dev/{letter}/{}:{}", device.major, device.minor);
     let mut first = None;
-    for path in [device.path.as_path(), Path::new(&by_number)] {
+    let own = device.source.as_deref().unwrap_or(&device.path);
+    for path in [own, Path::new(&by_number)] {
         let found = rustix::fs::open(path, flags, Mode::empty())
             .at("open device", path.display().to_string())
             .and_then(|fd| {
@@ -161,7 +162,7 @@ fn hosts(device: &Device) -> Result<OwnedFd> {
         .hint("without root, a device must exist on the host under the same path"))
 }
 
-fn file_type(kind: DeviceKind) -> FileType {
+pub fn file_type(kind: DeviceKind) -> FileType {
     match kind {
         DeviceKind::Character => FileType::CharacterDevice,
         DeviceKind::Block => FileType::BlockDevice,

@@ -340,6 +340,7 @@ fn devices(plan: &mut Vec<Operation>, config: &Config) {
         plan.push(Operation::Device(Device {
             kind: DeviceKind::Character,
             path,
+            source: None,
             major,
             minor,
             file_mode: Some(0o666),

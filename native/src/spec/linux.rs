@@ -71,6 +71,8 @@ pub struct Device {
     #[serde(rename = "type")]
     pub kind: DeviceKind,
     pub path: PathBuf,
+    /// Pavlos's own: where the host has it, for those who may not make nodes. Default: `path`.
+    pub source: Option<PathBuf>,
     #[serde(default)]
     pub major: u32,
     #[serde(default)]

@@ -1,0 +1,13 @@
+//! `pavlosc device`: device nodes of running containers.
+
+use crate::cli::{Globals, usage};
+use crate::error::Result;
+use crate::live::{self, devices};
+
+/// The requests are on standard input.
+pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
+    match args.next().map_err(usage)? {
+        None => live::run(&globals.root, devices::serve),
+        Some(other) => Err(usage(other.unexpected())),
+    }
+}
