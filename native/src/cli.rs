@@ -114,7 +114,12 @@ fn dispatch(globals: &Globals, name: &str, args: lexopt::Parser) -> Result<u8> {
 
 /// Verbs without a container do without the directory: `unpack` runs where there is no session.
 fn state_root(given: Option<PathBuf>, verb: &str) -> Result<PathBuf> {
-    if given.is_none() && matches!(verb, "unpack" | "remove" | "lock" | "features" | "spec") {
+    if given.is_none()
+        && matches!(
+            verb,
+            "unpack" | "pack" | "copy" | "remove" | "lock" | "features" | "spec"
+        )
+    {
         return Ok(PathBuf::new());
     }
     let root = given.map_or_else(default_root, Ok)?;

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod copy;
 mod create;
 mod delete;
 mod device;
@@ -10,6 +11,7 @@ mod kill;
 mod list;
 mod lock;
 mod mount;
+mod pack;
 mod pause;
 mod ps;
 mod remove;
@@ -86,6 +88,8 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("features", features::run, "what this binary supports, as JSON"),
     ("spec", spec::run, "write an example config.json"),
     ("unpack", unpack::run, "unpack an archive into a new directory"),
+    ("pack", pack::run, "write trees as an archive to standard output"),
+    ("copy", copy::run, "inside a container: the copy step of a build"),
     ("remove", remove::run, "remove trees without following links"),
     ("lock", lock::run, "lock an open file that is passed as a descriptor"),
 ];

@@ -9,6 +9,7 @@ mod exec;
 mod launch;
 mod live;
 mod log;
+mod pack;
 mod process;
 mod protect;
 mod remove;
