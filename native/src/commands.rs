@@ -14,6 +14,7 @@ mod mount;
 mod pack;
 mod pause;
 mod ps;
+mod publish;
 mod remove;
 mod resume;
 mod run;
@@ -90,6 +91,7 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("unpack", unpack::run, "unpack an archive into a new directory"),
     ("pack", pack::run, "write trees as an archive to standard output"),
     ("copy", copy::run, "inside a container: the copy step of a build"),
+    ("publish", publish::run, "give finished directories their names, durably"),
     ("remove", remove::run, "remove trees without following links"),
     ("lock", lock::run, "lock an open file that is passed as a descriptor"),
 ];

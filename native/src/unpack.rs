@@ -1,5 +1,5 @@
-//! `unpack`: an archive, streamed, into a tree. Three threads: one reads and hashes, one inflates,
-//! this one writes. Nothing in the archive is trusted, and no more is kept in memory than a few
+//! `unpack`: an archive, streamed, into a tree. Threads: one reads and hashes, one inflates, one
+//! hashes what came out of a layer, this one writes. Nothing in the archive is trusted, and no more is kept in memory than a few
 //! buffers and open directories.
 
 mod dirs;
@@ -7,6 +7,7 @@ mod entry;
 mod file;
 #[cfg(test)]
 mod fuzz;
+mod hash;
 mod header;
 mod inflate;
 mod name;
@@ -17,6 +18,7 @@ mod source;
 mod sparse;
 mod stream;
 mod tree;
+mod whiteout;
 mod xattr;
 
 use std::fs::File;
@@ -27,11 +29,13 @@ use serde::Serialize;
 
 use crate::error::{Context, Error, Result};
 pub use crate::unpack::dirs::magic_path;
-use crate::unpack::entry::Entries;
+use crate::unpack::entry::{Ending, Entries};
 pub use crate::unpack::name::show;
 pub use crate::unpack::owner::{Owner, Squash};
 use crate::unpack::stream::Stream;
 use crate::unpack::tree::{Skipped, Tree};
+pub use crate::unpack::whiteout::Marker;
+use crate::unpack::whiteout::Whiteouts;
 
 #[derive(Debug)]
 pub struct Options {
@@ -42,17 +46,43 @@ pub struct Options {
     pub progress: bool,
     /// Whether to return only when everything is on the disk.
     pub sync: bool,
+    pub content: Content,
+    pub expected: Expected,
+}
+
+/// What the archive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A tree as a whole.
+    Archive,
+    /// The layer of an image: it also says what it removes from the layers below.
+    Layer(Marker),
+}
+
+/// Lower-case hexadecimal SHA-256 that must be found; none: any.
+#[derive(Debug, Default)]
+pub struct Expected {
+    /// Of the bytes as they are stored.
+    pub sha256: Option<String>,
+    /// Of the decompressed bytes of a layer.
+    pub diff_id: Option<String>,
 }
 
 /// What was unpacked.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Of the archive as it is stored, in hexadecimal.
     pub sha256: String,
+    /// Of a layer's decompressed bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<String>,
     /// Size of the archive as it is stored.
     pub bytes: u64,
     pub entries: u64,
     pub skipped: Vec<Skipped>,
+    /// A layer that hides all layers below it.
+    pub opaque: bool,
 }
 
 /// Unpacks `archive` into the empty directory `root`. After an error the tree is incomplete and
@@ -62,26 +92,63 @@ pub fn unpack(archive: File, root: OwnedFd, options: Options) -> Result<Summary>
     rustix::process::umask(Mode::empty());
     let disk = root.try_clone().at("duplicate descriptor", "root")?;
     let (reader, digest) = source::read(archive, options.progress)?;
-    let mut entries = Entries::new(Stream::new(inflate::inflate(reader)?, options.max_bytes));
-    let mut tree = Tree::new(root, options.owner)?;
+    let data = inflate::inflate(reader)?;
+    let (data, diff_id, marker) = match options.content {
+        Content::Archive => (data, None, Marker::Auto),
+        Content::Layer(marker) => {
+            let (data, pending) = hash::hash(data)?;
+            (data, Some(pending), marker)
+        }
+    };
+    let ending = match options.content {
+        Content::Archive => Ending::Marked,
+        Content::Layer(_) => Ending::Any,
+    };
+    let mut entries = Entries::new(Stream::new(data, options.max_bytes), ending);
+    let whiteouts = diff_id.is_some().then(Whiteouts::default);
+    let mut tree = Tree::new(root, options.owner, whiteouts)?;
     let mut count = 0;
     while let Some(entry) = entries.next()? {
         tree.place(&entry, &mut entries)?;
         count += 1;
     }
-    let skipped = tree.finish()?;
-    if options.sync {
-        syncfs(&disk).at("sync file system", "root")?;
-    }
+    let finished = tree.finish(marker)?;
+    drop(entries);
     let digest = digest
         .join()
         .map_err(|_| Error::new("read archive", "", "the reading thread stopped"))?;
+    let diff_id = diff_id.map(hash::Pending::digest).transpose()?;
+    options.expected.check(&digest.sha256, diff_id.as_deref())?;
+    if options.sync {
+        syncfs(&disk).at("sync file system", "root")?;
+    }
     Ok(Summary {
         sha256: digest.sha256,
+        diff_id,
         bytes: digest.bytes,
         entries: count,
-        skipped,
+        skipped: finished.skipped,
+        opaque: finished.opaque,
     })
+}
+
+impl Expected {
+    fn check(&self, sha256: &str, diff_id: Option<&str>) -> Result<()> {
+        let same = |what: &str, wanted: &Option<String>, found: Option<&str>| match wanted {
+            Some(wanted) if found != Some(wanted.as_str()) => Err(Error::new(
+                "unpack",
+                "",
+                format!(
+                    "its {what} is {}, not {wanted}",
+                    found.unwrap_or("not known")
+                ),
+            )
+            .hint("it was damaged or exchanged on its way: fetch it again")),
+            _ => Ok(()),
+        };
+        same("sha256", &self.sha256, Some(sha256))?;
+        same("diff id", &self.diff_id, diff_id)
+    }
 }
 
 fn must_be_empty(root: &OwnedFd) -> Result<()> {

@@ -91,8 +91,9 @@ export async function openRegistry({
   if (!binary.ok) return failure([binary.failure]);
   const { makeRegistry } = await import("../providers/registry.ts");
   const native = makeNative(binary.value, containersPath(paths));
+  const flock = nativeFlock(binary.value);
   return success({
-    ...makeRegistry({ host, paths, files: realFiles, native, env: process.env }),
+    ...makeRegistry({ host, paths, files: realFiles, native, flock, env: process.env }),
     binary: binary.value,
     hold: native.hold,
   });

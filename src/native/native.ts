@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import type { Problem } from "../model/source.ts";
 
 /** A way to run pavlosc: the real one, or a test's. */
@@ -10,6 +11,8 @@ export interface Native {
 export interface NativeOptions {
   /** Standard input; default empty. */
   readonly input?: string;
+  /** Standard input as it comes, instead of `input`. When it fails, the process is killed. */
+  readonly stream?: Readable;
   /** Kills the process; its outcome has code 143 then. */
   readonly signal?: AbortSignal;
   /** Called with each full line of standard error. */
@@ -54,7 +57,7 @@ export function makeNative(binary: string, root: string): RealNative {
       new Promise((resolve) => {
         const child = spawn(binary, [...globals, ...args], {
           stdio: [
-            options.input === undefined ? "ignore" : "pipe",
+            options.input === undefined && options.stream === undefined ? "ignore" : "pipe",
             "pipe",
             "pipe",
             ...(held === null ? [] : [held]),
@@ -81,9 +84,22 @@ export function makeNative(binary: string, root: string): RealNative {
         child.on("close", (code) => done(code ?? 143));
         // It may end before it has read everything: that shows in its outcome.
         child.stdin?.on("error", () => undefined);
-        child.stdin?.end(options.input);
+        feed(child, options);
       }),
   };
+}
+
+/** What is cut off must not look complete: the process is killed before it sees an end. */
+function feed(child: ChildProcess, { input, stream }: NativeOptions): void {
+  if (child.stdin === null) return;
+  if (stream === undefined) {
+    child.stdin.end(input);
+    return;
+  }
+  stream.once("error", () => child.kill("SIGKILL"));
+  stream.pipe(child.stdin);
+  // Nobody reads any more: whoever produces it may stop.
+  child.once("close", () => stream.destroy());
 }
 
 /** The error in the last JSON line of standard error; when there is none, its words as they are. */

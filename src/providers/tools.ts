@@ -1,6 +1,7 @@
 import type { Files } from "../host/files.ts";
 import type { HostFacts } from "../model/host.ts";
 import type { Native } from "../native/native.ts";
+import type { Flock } from "../state/lock.ts";
 import type { StatePaths } from "../state/paths.ts";
 
 /** What every provider works with; made once per command. */
@@ -9,6 +10,7 @@ export interface Tools {
   readonly paths: StatePaths;
   readonly files: Files;
   readonly native: Native;
+  readonly flock: Flock;
   /** The caller's environment variables: for secrets and TERM. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }

@@ -24,6 +24,11 @@ export interface EnvironmentPaths {
 export const storePath = (paths: StatePaths): string => join(paths.data, "store");
 export const blobsPath = (paths: StatePaths): string => join(paths.data, "store", "blobs", "sha256");
 export const layersPath = (paths: StatePaths): string => join(paths.data, "store", "layers");
+export const imagesPath = (paths: StatePaths): string => join(paths.data, "store", "images");
+/** One file a digest that is being worked on. */
+export const locksPath = (paths: StatePaths): string => join(paths.data, "store", "locks");
+/** One file a process that works with layers. */
+export const leasesPath = (paths: StatePaths): string => join(paths.data, "store", "leases");
 /** What pavlosc gets as --root. */
 export const containersPath = (paths: StatePaths): string => join(paths.run, "containers");
 /** Holds one directory for each project. */

@@ -39,7 +39,7 @@ describe.each(callers())("what goes wrong on a machine as $kind", (caller) => {
     const message = refused("apply", "--yes");
     expect(message).toContain("0".repeat(64));
     expect(message).toMatch(/sha256/);
-    expect(existsSync(join(at.home, "data/store/layers", "0".repeat(64)))).toBe(false);
+    expect(existsSync(join(at.home, "data/store/layers", `archive-${"0".repeat(64)}`))).toBe(false);
   });
 
   it("something that is no archive is called so", () => {

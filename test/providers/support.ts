@@ -1,6 +1,8 @@
 import type { HostFacts } from "../../src/model/host.ts";
+import { success } from "../../src/model/result.ts";
 import type { Native, NativeOutcome } from "../../src/native/native.ts";
 import type { Context } from "../../src/providers/provider.ts";
+import type { Flock } from "../../src/state/lock.ts";
 import { project } from "../reconcile/support/environments.ts";
 
 /** Facts of a machine; root's on version 1 unless changed. */
@@ -45,6 +47,9 @@ export const context: Context = {
   report: () => undefined,
   signal: new AbortController().signal,
 };
+
+/** A lock that nobody else holds. */
+export const freeFlock: Flock = { try: () => success(true), wait: async () => success(true) };
 
 /** A pavlosc that answers as the test says and remembers what it was asked. */
 export function fakeNative(answer: (args: readonly string[], input: string) => Partial<NativeOutcome>) {

@@ -13,17 +13,17 @@ use rustix::io::Errno;
 use crate::cli::{Globals, usage};
 use crate::error::{Context, Error, Result};
 use crate::log;
-use crate::unpack::{Options, Owner, Squash, unpack};
+use crate::unpack::{Content, Expected, Marker, Options, Owner, Squash, unpack};
 use crate::userns::{self, Maps};
 
 pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
     let request = parse(args)?;
     let archive = archive(&request.archive)?;
     let root = root(&request.dir, request.maps.as_ref())?;
-    match &request.maps {
-        None => work(&request, archive, root),
-        Some(maps) => userns::run(maps, || {
-            work(&request, archive, root).unwrap_or_else(|error| {
+    match request.maps.clone() {
+        None => work(request, archive, root),
+        Some(maps) => userns::run(&maps, || {
+            work(request, archive, root).unwrap_or_else(|error| {
                 log::error(&error);
                 1
             })
@@ -39,6 +39,8 @@ struct Request {
     max_bytes: Option<u64>,
     progress: bool,
     sync: bool,
+    content: Content,
+    expected: Expected,
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Request> {
@@ -51,6 +53,8 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
         max_bytes: None,
         progress: false,
         sync: true,
+        content: Content::Archive,
+        expected: Expected::default(),
     };
     let mut names = Vec::new();
     while let Some(arg) = args.next().map_err(usage)? {
@@ -73,6 +77,10 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
                         .map_err(usage)?,
                 );
             }
+            Long("layer") => request.content = Content::Layer(Marker::Auto),
+            Long("layer-by-attribute") => request.content = Content::Layer(Marker::Attribute),
+            Long("sha256") => request.expected.sha256 = Some(digest(&mut args)?),
+            Long("diff-id") => request.expected.diff_id = Some(digest(&mut args)?),
             Long("progress") => request.progress = true,
             Long("no-sync") => request.sync = false,
             Value(name) => names.push(name),
@@ -93,6 +101,27 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
         dir: dir.into(),
         ..request
     })
+}
+
+/// `sha256:` in front of it is fine.
+fn digest(args: &mut lexopt::Parser) -> Result<String> {
+    let text = args
+        .value()
+        .and_then(|value| value.string())
+        .map_err(usage)?;
+    let hex = text.strip_prefix("sha256:").unwrap_or(&text);
+    match hex.len() == 64
+        && hex
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        true => Ok(hex.to_owned()),
+        false => Err(Error::new(
+            "read command line",
+            text,
+            "it is not a SHA-256 in lower-case hexadecimal",
+        )),
+    }
 }
 
 /// The archive, opened with the caller's own rights.
@@ -141,14 +170,20 @@ fn root(path: &Path, maps: Option<&Maps>) -> Result<OwnedFd> {
     Ok(root)
 }
 
-fn work(request: &Request, archive: File, root: OwnedFd) -> Result<u8> {
+fn work(request: Request, archive: File, root: OwnedFd) -> Result<u8> {
+    let names = Names {
+        archive: request.archive,
+        dir: request.dir,
+    };
     let options = Options {
         owner: Owner::new(request.maps.as_ref(), request.squash),
         max_bytes: request.max_bytes,
         progress: request.progress,
         sync: request.sync,
+        content: request.content,
+        expected: request.expected,
     };
-    let summary = unpack(archive, root, options).map_err(|error| named(error, request))?;
+    let summary = unpack(archive, root, options).map_err(|error| names.put_into(error))?;
     let line = serde_json::to_string(&summary)
         .map_err(|error| Error::new("print summary", "", error.to_string()))?;
     let mut out = std::io::stdout().lock();
@@ -158,17 +193,25 @@ fn work(request: &Request, archive: File, root: OwnedFd) -> Result<u8> {
     Ok(0)
 }
 
-/// Says which archive or directory an error is about, where it does not.
-fn named(error: Error, request: &Request) -> Error {
-    let archive = if request.archive == "-" {
-        "standard input".into()
-    } else {
-        request.archive.display().to_string()
-    };
-    let subject = match error.subject.as_str() {
-        "root" => request.dir.display().to_string(),
-        "" => archive,
-        subject => format!("{archive}: {subject}"),
-    };
-    Error { subject, ..error }
+/// What errors are about.
+struct Names {
+    archive: OsString,
+    dir: PathBuf,
+}
+
+impl Names {
+    /// Says which archive or directory an error is about, where it does not.
+    fn put_into(&self, error: Error) -> Error {
+        let archive = if self.archive == "-" {
+            "standard input".into()
+        } else {
+            self.archive.display().to_string()
+        };
+        let subject = match error.subject.as_str() {
+            "root" => self.dir.display().to_string(),
+            "" => archive,
+            subject => format!("{archive}: {subject}"),
+        };
+        Error { subject, ..error }
+    }
 }

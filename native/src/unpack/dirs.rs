@@ -84,6 +84,14 @@ impl Dirs {
         self.walk(path, Missing::Make)
     }
 
+    /// The same; none when there is a link or a file at it or on the way.
+    pub fn reach_if(&mut self, path: &[u8]) -> Result<Option<Rc<Dir>>> {
+        match self.walk(path, Missing::Make) {
+            Err(error) if error.errno == Some(Errno::NOTDIR.raw_os_error()) => Ok(None),
+            reached => reached.map(Some),
+        }
+    }
+
     /// The directory at `path`, which must be there.
     pub fn find(&mut self, path: &[u8]) -> Result<Rc<Dir>> {
         self.walk(path, Missing::Fail)
@@ -258,14 +266,17 @@ fn attributes(stat: &rustix::fs::Stat) -> Attributes {
 
 fn not_reached(path: &[u8], errno: Errno) -> Error {
     match errno {
-        Errno::NOTDIR | Errno::LOOP => Error::new(
-            "unpack",
-            "",
-            format!(
-                "{} on the way to it is a link or a file, no directory",
-                show(path)
-            ),
-        ),
+        Errno::NOTDIR | Errno::LOOP => Error {
+            errno: Some(Errno::NOTDIR.raw_os_error()),
+            ..Error::new(
+                "unpack",
+                "",
+                format!(
+                    "{} on the way to it is a link or a file, no directory",
+                    show(path)
+                ),
+            )
+        },
         errno => Error::os("open directory", show(path), errno),
     }
 }

@@ -65,11 +65,21 @@ impl Entry {
 /// Reads entry after entry; what the caller leaves of a file's data is skipped.
 pub struct Entries {
     stream: Stream,
+    ending: Ending,
     global: Pax,
     /// Data and padding of the current entry that were not read yet.
     left: u64,
     padding: u64,
     current: (Vec<u8>, u64),
+}
+
+/// What the end of the stream must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The two zero blocks, and only zeros behind: what is cut off must not pass for complete.
+    Marked,
+    /// As it comes: the whole stream's digest is known.
+    Any,
 }
 
 /// What extended headers said before the header itself.
@@ -81,9 +91,10 @@ struct Before {
 }
 
 impl Entries {
-    pub fn new(stream: Stream) -> Self {
+    pub fn new(stream: Stream, ending: Ending) -> Self {
         Self {
             stream,
+            ending,
             global: Pax::default(),
             left: 0,
             padding: 0,
@@ -103,7 +114,10 @@ impl Entries {
         loop {
             let offset = self.stream.position;
             let Some(block) = self.stream.block()? else {
-                return Err(self.no_end());
+                return match self.ending {
+                    Ending::Any if start == offset => Ok(None),
+                    _ => Err(self.no_end()),
+                };
             };
             let header = Header(&block);
             if header.is_zero() {
@@ -301,7 +315,9 @@ impl Entries {
         loop {
             let piece = self.stream.piece(u64::MAX)?;
             let length = piece.len();
-            if let Some(other) = piece.iter().position(|byte| *byte != 0) {
+            if self.ending == Ending::Marked
+                && let Some(other) = piece.iter().position(|byte| *byte != 0)
+            {
                 let place = format!("archive, byte {}", self.stream.position + other as u64);
                 return Err(Error::new(
                     "unpack",
@@ -318,6 +334,9 @@ impl Entries {
     }
 
     fn no_end(&self) -> Error {
+        if self.stream.position == 0 {
+            return Error::new("read archive", "", "it is empty");
+        }
         Error::new(
             "unpack",
             format!("archive, byte {}", self.stream.position),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::owner::{Owner, Squash};
-use super::{Options, unpack};
+use super::{Content, Expected, Marker, Options, unpack};
 
 #[path = "../../tests/unpack/builder.rs"]
 #[allow(dead_code)]
@@ -32,7 +32,11 @@ fn mutated_archives_neither_panic_nor_reach_outside() {
             break;
         }
         let archive = mutated(seed);
-        let result = catch_unwind(AssertUnwindSafe(|| attempt(&base, &archive)));
+        let content = match seed % 2 {
+            0 => Content::Archive,
+            _ => Content::Layer(Marker::Auto),
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| attempt(&base, &archive, content)));
         assert!(result.is_ok(), "seed {seed} panics");
         unpacked += u32::from(result.unwrap_or(false));
         assert_eq!(
@@ -59,7 +63,7 @@ fn mutated_archives_neither_panic_nor_reach_outside() {
 }
 
 /// Unpacks into a new tree; true when that worked.
-fn attempt(base: &Path, archive: &[u8]) -> bool {
+fn attempt(base: &Path, archive: &[u8], content: Content) -> bool {
     let tree = base.join("tree");
     let parent: OwnedFd = File::open(base).unwrap().into();
     let left = crate::remove::remove(std::os::fd::AsFd::as_fd(&parent), b"tree");
@@ -73,6 +77,8 @@ fn attempt(base: &Path, archive: &[u8]) -> bool {
         max_bytes: Some(64 << 20),
         progress: false,
         sync: false,
+        content,
+        expected: Expected::default(),
     };
     unpack(file, File::open(&tree).unwrap().into(), options).is_ok()
 }
@@ -107,6 +113,14 @@ fn mutated(seed: u64) -> Vec<u8> {
         "/",
         "a/..",
         "x\n",
+        ".wh.a",
+        "a/.wh.b",
+        "a/.wh..wh..opq",
+        ".wh..wh..opq",
+        ".wh.",
+        ".wh...",
+        "a/.wh..wh.plnk/1",
+        "link/.wh.x",
     ];
     let mut tar = Tar::new();
     for _ in 0..random.below(12) {

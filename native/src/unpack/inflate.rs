@@ -56,7 +56,8 @@ impl Format {
             )
         };
         match start {
-            [] => Err(Error::new("read archive", "", "it is empty")),
+            // An image may have a layer of no bytes; as an archive it has no end mark.
+            [] => Ok(Self::Plain),
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Ok(Self::Xz),

@@ -65,6 +65,19 @@ impl Sender {
         }
     }
 
+    /// Passes on what `Reader::chunk` gave; gives a used buffer for it, if there is one.
+    pub fn pass(&self, chunk: Result<Vec<u8>, Error>) -> Result<Option<Vec<u8>>, Gone> {
+        self.send(match chunk {
+            Ok(data) => Message::Data(data),
+            Err(error) => Message::Failed(error),
+        })?;
+        Ok(self.empty.try_recv().ok())
+    }
+
+    pub fn end(&self) -> Result<(), Gone> {
+        self.send(Message::End)
+    }
+
     fn send(&self, message: Message) -> Result<(), Gone> {
         self.full.send(message).map_err(|_| Gone)
     }
@@ -93,6 +106,42 @@ pub struct Reader {
     ended: bool,
 }
 
+impl Reader {
+    /// The next buffer as a whole, or what failed on the other side; none at the end.
+    pub fn chunk(&mut self) -> Option<Result<Vec<u8>, Error>> {
+        if self.ended {
+            return None;
+        }
+        if self.used < self.chunk.len() {
+            let chunk = self.chunk.split_off(self.used);
+            self.used = self.chunk.len();
+            return Some(Ok(chunk));
+        }
+        match self.data.recv() {
+            Ok(Message::Data(chunk)) => Some(Ok(chunk)),
+            Ok(Message::End) => {
+                self.ended = true;
+                None
+            }
+            Ok(Message::Failed(error)) => {
+                self.ended = true;
+                Some(Err(error))
+            }
+            Err(_) => {
+                self.ended = true;
+                Some(Err(stopped()))
+            }
+        }
+    }
+
+    /// Returns a used buffer to the writer.
+    pub fn give_back(&self, buffer: Option<Vec<u8>>) {
+        if let Some(buffer) = buffer {
+            let _ = self.back.try_send(buffer);
+        }
+    }
+}
+
 impl BufRead for Reader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used == self.chunk.len() && !self.ended {
@@ -103,13 +152,7 @@ impl BufRead for Reader {
                 Ok(Message::Data(chunk)) => self.chunk = chunk,
                 Ok(Message::End) => self.ended = true,
                 Ok(Message::Failed(error)) => return Err(io::Error::other(error)),
-                Err(_) => {
-                    return Err(io::Error::other(Error::new(
-                        "read archive",
-                        "",
-                        "the reading thread stopped",
-                    )));
-                }
+                Err(_) => return Err(io::Error::other(stopped())),
             }
         }
         Ok(self.chunk.get(self.used..).unwrap_or_default())
@@ -141,6 +184,10 @@ impl Read for Reader {
         }
         Ok(filled)
     }
+}
+
+fn stopped() -> Error {
+    Error::new("read archive", "", "the reading thread stopped")
 }
 
 /// Our own error out of an `io::Error`, or a new one of `step`.

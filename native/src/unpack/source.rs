@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Result};
+use crate::unpack::hash::hex;
 use crate::unpack::pipe::{self, Reader};
 
 /// What was read, once all was read.
@@ -72,8 +73,4 @@ impl Read for Hashed {
 /// A progress line that cannot be written is no reason to stop.
 fn report(bytes: u64) {
     let _ = writeln!(io::stderr(), "{{\"read\": {bytes}}}");
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

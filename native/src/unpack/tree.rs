@@ -17,6 +17,7 @@ use crate::unpack::entry::{Entries, Entry, Kind};
 use crate::unpack::file;
 use crate::unpack::name::{Name, show};
 use crate::unpack::owner::{Given, Owner};
+use crate::unpack::whiteout::{Marker, Whiteouts};
 use crate::unpack::xattr;
 
 /// Most skipped things that are named; bounds memory and output.
@@ -32,7 +33,16 @@ pub struct Skipped {
 pub struct Tree {
     dirs: Dirs,
     owner: Owner,
+    /// Of a layer; none: names have no second meaning.
+    whiteouts: Option<Whiteouts>,
     pub skipped: Vec<Skipped>,
+}
+
+/// What became of the entries.
+pub struct Finished {
+    pub skipped: Vec<Skipped>,
+    /// Nothing of the layers below is to be seen.
+    pub opaque: bool,
 }
 
 /// Where an entry goes: its directory and its name there.
@@ -42,16 +52,24 @@ struct Place<'a> {
 }
 
 impl Tree {
-    pub fn new(root: OwnedFd, owner: Owner) -> Result<Self> {
+    pub fn new(root: OwnedFd, owner: Owner, whiteouts: Option<Whiteouts>) -> Result<Self> {
         Ok(Self {
             dirs: Dirs::new(root)?,
             owner,
+            whiteouts,
             skipped: Vec::new(),
         })
     }
 
     /// Places `entry`; a file's data come from `entries`.
     pub fn place(&mut self, entry: &Entry, entries: &mut Entries) -> Result<()> {
+        if let Some(whiteouts) = &mut self.whiteouts
+            && whiteouts
+                .take(entry.name.bytes())
+                .map_err(|problem| entry.error(problem))?
+        {
+            return Ok(());
+        }
         let given = self.owner.of(entry.uid, entry.gid).map_err(|problem| {
             entry
                 .error(problem)
@@ -105,10 +123,17 @@ impl Tree {
         }
     }
 
-    /// Sets the modes and times of directories; gives what was skipped.
-    pub fn finish(self) -> Result<Vec<Skipped>> {
+    /// Makes a layer's marks and sets the modes and times of directories.
+    pub fn finish(mut self, marker: Marker) -> Result<Finished> {
+        let opaque = match &self.whiteouts {
+            Some(whiteouts) => whiteouts.apply(&mut self.dirs, marker)?,
+            None => false,
+        };
         self.dirs.close()?;
-        Ok(self.skipped)
+        Ok(Finished {
+            skipped: self.skipped,
+            opaque,
+        })
     }
 
     fn directory(&mut self, entry: &Entry, given: &Given) -> Result<()> {
@@ -202,6 +227,13 @@ impl Tree {
         place: &Place,
         (kind, device): (FileType, u64),
     ) -> Result<()> {
+        if self.whiteouts.is_some() && kind == FileType::CharacterDevice && device == 0 {
+            self.skip(
+                entry,
+                "overlayfs would take a device 0/0 for the mark of a removed file",
+            );
+            return Ok(());
+        }
         let make = || {
             mknodat(
                 &place.dir.fd,

@@ -5,6 +5,7 @@ mod attacks;
 mod builder;
 mod damage;
 mod formats;
+mod layers;
 mod rig;
 mod rootless;
 mod roundtrip;

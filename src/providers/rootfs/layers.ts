@@ -6,8 +6,8 @@ import type { OciMount } from "../provider.ts";
 export interface Layer {
   /** Where it is mounted inside: "/", "/usr". */
   readonly point: string;
-  /** Absolute path of the tree below it. */
-  readonly lower: string;
+  /** Absolute paths of the trees below it, topmost first. */
+  readonly lowers: readonly string[];
 }
 
 /** The directories of an environment that hold its writable layers. */
@@ -21,8 +21,8 @@ export const layerName = (point: string): string =>
   point === "/" ? "root" : point.slice(1).replaceAll("%", "%25").replaceAll("/", "%2F");
 
 /** Makes upper and work directories; the upper's top looks like the lower's, because it is what is seen. */
-export function makeLayer(places: LayerPlaces, { point, lower }: Layer): void {
-  trees.makeLike(join(places.upper, layerName(point)), lower);
+export function makeLayer(places: LayerPlaces, { point, lowers }: Layer): void {
+  trees.makeLike(join(places.upper, layerName(point)), lowers[0] ?? "/");
   trees.makeDirectory(join(places.work, layerName(point)), 0o700);
 }
 
@@ -36,7 +36,7 @@ export function overlayMount(places: LayerPlaces, layer: Layer, inUserNamespace:
     type: "overlay",
     source: "overlay",
     options: [
-      `lowerdir=${escaped(layer.lower)}`,
+      `lowerdir=${layer.lowers.map(escaped).join(":")}`,
       `upperdir=${escaped(upper ?? "")}`,
       `workdir=${escaped(work ?? "")}`,
       ...(inUserNamespace ? ["userxattr"] : []),

@@ -9,16 +9,17 @@ import { environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context, Contribution, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
-import { makeArchives } from "./archive/archive.ts";
 import { observeArchives } from "./archive/observe.ts";
 import { checkRoots } from "./check.ts";
 import { hostContribution } from "./host.ts";
-import { treeContribution } from "./tree.ts";
+import type { Stored } from "./source.ts";
+import { makeStacks } from "./stacks.ts";
+import { stackContribution, treeContribution } from "./tree.ts";
 import { writtenSince } from "./written.ts";
 
 /** Root filesystems: the host's own, a directory, an archive; and the writable layers over them. */
 export function makeRootfsProvider(tools: Tools): Provider {
-  const archives = makeArchives(tools);
+  const stacks = makeStacks(tools);
   return {
     name: "rootfs",
     fields: ["rootfs", "readonly", "persist"],
@@ -26,8 +27,8 @@ export function makeRootfsProvider(tools: Tools): Provider {
     observe: (instances) => observeArchives(tools, instances),
     async prepare(environment, context, { fresh }) {
       const { rootfs } = environment;
-      if (rootfs.kind === "archive") {
-        const ready = await archives.ensure({ environment, rootfs, context });
+      if (isStored(rootfs)) {
+        const ready = await stacks.ensure({ environment, rootfs, context });
         if (!ready.ok) return ready;
       }
       return fresh ? dropLayers(tools, environment.name, context) : success(undefined);
@@ -40,15 +41,14 @@ export function makeRootfsProvider(tools: Tools): Provider {
         if (!dropped.ok) return dropped;
       }
       const { rootfs } = environment;
-      if (rootfs.kind !== "archive")
+      if (!isStored(rootfs))
         return contribution(tools, environment, { identity: identity.value, context, rootfs });
-      const lower = await archives.lower({ environment, rootfs, context });
-      if (!lower.ok) return lower;
+      const stack = await stacks.lower({ environment, rootfs, context });
+      if (!stack.ok) return stack;
       const own = environmentPaths(tools.paths, context.project.id, environment.name);
-      return attempt(`the root filesystem of ${environment.name} cannot be prepared`, () => ({
-        ...treeContribution(lower.value.path, own, { identity: identity.value, direct: false }),
-        keep: { sha256: lower.value.sha256 },
-      }));
+      return attempt(`the root filesystem of ${environment.name} cannot be prepared`, () =>
+        stackContribution(stack.value, own, identity.value),
+      );
     },
     written: async (records, context) => writtenSince(tools.paths, records, context),
     remove: (name, context) => dropLayers(tools, name, context),
@@ -58,8 +58,10 @@ export function makeRootfsProvider(tools: Tools): Provider {
 interface Plain {
   readonly identity: Identity;
   readonly context: Context;
-  readonly rootfs: Exclude<Rootfs, { kind: "archive" }>;
+  readonly rootfs: Exclude<Rootfs, Stored>;
 }
+
+const isStored = (rootfs: Rootfs): rootfs is Stored => rootfs.kind !== "host" && rootfs.kind !== "path";
 
 async function contribution(
   tools: Tools,

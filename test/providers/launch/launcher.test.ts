@@ -8,7 +8,7 @@ import { makeForeground } from "../../../src/providers/launch/bundle.ts";
 import { makeLauncher } from "../../../src/providers/launch/launcher.ts";
 import type { Tools } from "../../../src/providers/tools.ts";
 import { environment, project } from "../../reconcile/support/environments.ts";
-import { context, fakeNative, host } from "../support.ts";
+import { context, fakeNative, freeFlock, host } from "../support.ts";
 
 let data = "";
 beforeEach(() => {
@@ -20,7 +20,14 @@ type Answer = Parameters<typeof fakeNative>[0];
 
 function launcher(answer: Answer, env: Tools["env"] = {}) {
   const { native, calls } = fakeNative(answer);
-  const tools = { host: host(), paths: { data, run: join(data, "run") }, files: realFiles, native, env };
+  const tools = {
+    host: host(),
+    paths: { data, run: join(data, "run") },
+    files: realFiles,
+    native,
+    flock: freeFlock,
+    env,
+  };
   return { launcher: makeLauncher(tools), calls, tools };
 }
 

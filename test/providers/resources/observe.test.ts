@@ -3,7 +3,7 @@ import type { Resources } from "../../../src/model/environment.ts";
 import { canonicalList, observeLimits } from "../../../src/providers/resources/observe.ts";
 import { memoryFiles } from "../../host/support/memory-files.ts";
 import { environment } from "../../reconcile/support/environments.ts";
-import { fakeNative, host } from "../support.ts";
+import { fakeNative, freeFlock, host } from "../support.ts";
 
 /** What drifted in a container whose cgroup files say `live`, when the record wants `wanted`. */
 function drift(wanted: Partial<Resources>, live: Readonly<Record<string, string>>, version: 1 | 2 = 1) {
@@ -35,6 +35,7 @@ function drift(wanted: Partial<Resources>, live: Readonly<Record<string, string>
     paths: { data: "/data", run: "/run" },
     files,
     native: fakeNative(() => ({})).native,
+    flock: freeFlock,
     env: {},
   };
   return Object.fromEntries(

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,8 +9,9 @@ import { realFiles } from "../../../src/host/real-files.ts";
 import type { Event } from "../../../src/model/event.ts";
 import { makeArchives } from "../../../src/providers/rootfs/archive/archive.ts";
 import { fetchArchive } from "../../../src/providers/rootfs/archive/fetch.ts";
+import { makeStacks } from "../../../src/providers/rootfs/stacks.ts";
 import { environment } from "../../reconcile/support/environments.ts";
-import { context, fakeNative, host } from "../support.ts";
+import { context, fakeNative, freeFlock, host } from "../support.ts";
 
 const bytes = Buffer.alloc(300_000, "archive");
 const digest = createHash("sha256").update(bytes).digest("hex");
@@ -60,7 +61,8 @@ function request(archive: string, sha256: string | null = null) {
 }
 
 function tools(native = fakeNative(() => ({})).native) {
-  return { host: host(), paths: { data, run: join(data, "run") }, files: realFiles, native, env: {} };
+  const paths = { data, run: join(data, "run") };
+  return { host: host(), paths, files: realFiles, native, flock: freeFlock, env: {} };
 }
 
 describe("the download of an archive", () => {
@@ -115,8 +117,10 @@ describe("an archive's layer", () => {
   /** A pavlosc that "unpacks" by giving the digest and making the directory. */
   const unpacking = (found: string) =>
     fakeNative((args) => {
-      if (args[0] === "unpack") realFiles.makeDirectory(args.at(-1) ?? "", 0o755);
-      if (args[0] === "remove") rmSync(args.at(-1) ?? "", { recursive: true, force: true });
+      const [verb, directory = "", from = "", to = ""] = args;
+      if (verb === "unpack") realFiles.makeDirectory(args.at(-1) ?? "", 0o755);
+      if (verb === "publish") renameSync(join(directory, from), join(directory, to));
+      if (verb === "remove") rmSync(args.at(-1) ?? "", { recursive: true, force: true });
       return { stdout: args[0] === "unpack" ? `${JSON.stringify({ sha256: found })}\n` : "" };
     });
 
@@ -125,12 +129,13 @@ describe("an archive's layer", () => {
     const { native, calls } = unpacking(digest);
     const archives = makeArchives(tools(native));
     const results = await Promise.all([1, 2, 3].map(() => archives.ensure(request(address, digest))));
-    expect(results).toEqual(Array(3).fill({ ok: true, value: digest }));
+    const layers = [join(data, `store/layers/archive-${digest}/tree`)];
+    expect(results).toEqual(Array(3).fill({ ok: true, value: { key: digest, layers, config: null } }));
     expect(calls.filter(({ args }) => args[0] === "unpack")).toHaveLength(1);
-    expect(readdirSync(join(data, "store/layers"))).toEqual([digest]);
+    expect(readdirSync(join(data, "store/layers"))).toEqual([`archive-${digest}`]);
     expect(readdirSync(join(data, "store/downloads"))).toEqual([]);
     await archives.ensure(request(address, digest));
-    expect(calls).toHaveLength(1);
+    expect(calls.filter(({ args }) => args[0] === "unpack")).toHaveLength(1);
   });
 
   it("with a wrong digest never enters the store", async () => {
@@ -148,15 +153,15 @@ describe("an archive's layer", () => {
     realFiles.makeDirectory(join(data, "store/layers/.tmp-1-1-dead"), 0o755);
     const archives = makeArchives(tools(unpacking(digest).native));
     expect(await archives.ensure(request(address))).toMatchObject({ ok: true });
-    expect(readdirSync(join(data, "store/layers"))).toEqual([digest]);
+    expect(readdirSync(join(data, "store/layers"))).toEqual([`archive-${digest}`]);
   });
 
   it("stays under a writable layer that was begun on it, also when the archive has changed since", async () => {
     const address = await serve((_, response) => response.end(bytes));
-    const first = await makeArchives(tools(unpacking(digest).native)).lower(request(address));
-    expect(first).toMatchObject({ ok: true, value: { sha256: digest } });
+    const first = await makeStacks(tools(unpacking(digest).native)).lower(request(address));
+    expect(first).toMatchObject({ ok: true, value: { key: digest } });
     const other = "e".repeat(64);
-    const second = await makeArchives(tools(unpacking(other).native)).lower(request(address, other));
-    expect(second).toMatchObject({ ok: true, value: { sha256: digest } });
+    const second = await makeStacks(tools(unpacking(other).native)).lower(request(address, other));
+    expect(second).toMatchObject({ ok: true, value: { key: digest } });
   });
 });

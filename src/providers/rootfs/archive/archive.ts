@@ -1,81 +1,59 @@
-import { join } from "node:path";
-import { trees } from "../../../host/trees.ts";
-import type { Environment, Rootfs } from "../../../model/environment.ts";
+import type { Rootfs } from "../../../model/environment.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Problem } from "../../../model/source.ts";
-import { environmentPaths } from "../../../state/paths.ts";
-import type { Context } from "../../provider.ts";
 import type { Tools } from "../../tools.ts";
+import type { StackRequest, StackSource } from "../source.ts";
+import { stackOf } from "../store/layers.ts";
+import { leaseLayers } from "../store/leases.ts";
+import type { Stack } from "../store/stack.ts";
 import { keyOf, knownDigest, rememberDigest } from "./digests.ts";
-import { hasLayer, layerPath, type Source, unpackLayer } from "./layer.ts";
+import { archiveLayer, type Source, unpackArchive } from "./layer.ts";
 
 export type Archive = Extract<Rootfs, { kind: "archive" }>;
+export type Request = StackRequest<Archive>;
 
-export interface Request {
-  readonly environment: Environment;
-  readonly rootfs: Archive;
-  readonly context: Context;
-}
-
-/** Makes layers of archives; environments that want the same one at once wait for one work. */
-export interface Archives {
-  /** Digest of the layer that this environment's root is made from now; fetches and unpacks it first. */
-  readonly ensure: (request: Request) => Promise<Result<string, Problem>>;
-  /**
-   * The lower directory: what the writable layer was begun on, also when the archive has changed
-   * since (that is drift, and a recreate's business).
-   */
-  readonly lower: (
-    request: Request,
-  ) => Promise<Result<{ readonly path: string; readonly sha256: string }, Problem>>;
-}
-
-export function makeArchives(tools: Tools): Archives {
-  const running = new Map<string, Promise<Result<string, Problem>>>();
-  const ensure = (request: Request): Promise<Result<string, Problem>> => {
-    const { archive, sha256 } = request.rootfs;
-    const key = `${sha256 ?? ""} ${archive}`;
-    const there = running.get(key);
-    if (there !== undefined) return there;
-    const work = make(tools, request).finally(() => running.delete(key));
-    running.set(key, work);
-    return work;
-  };
+/** Stacks of one layer from archives; environments that want the same one at once wait for one work. */
+export function makeArchives(tools: Tools): StackSource<Archive> {
+  const running = new Map<string, Promise<Result<Stack, Problem>>>();
   return {
-    ensure,
-    async lower(request) {
-      const base = basePath(tools, request);
-      const begun = tools.files.readText(base)?.trim() ?? null;
-      if (begun !== null && hasLayer(tools, begun))
-        return success({ path: layerPath(tools, begun), sha256: begun });
-      const digest = await ensure(request);
-      if (!digest.ok) return digest;
-      trees.makeDirectory(join(base, ".."), 0o700);
-      tools.files.replace(base, `${digest.value}\n`);
-      return success({ path: layerPath(tools, digest.value), sha256: digest.value });
+    resolve: ({ rootfs }) => resolve(tools, rootfs),
+    ensure(request) {
+      const { archive, sha256 } = request.rootfs;
+      const key = `${sha256 ?? ""} ${archive}`;
+      const there = running.get(key);
+      if (there !== undefined) return there;
+      const work = make(tools, request).finally(() => running.delete(key));
+      running.set(key, work);
+      return work;
     },
   };
 }
 
-/** In work/, so that it goes with the writable layer. */
-const basePath = (tools: Tools, { environment, context }: Request): string =>
-  join(environmentPaths(tools.paths, context.project.id, environment.name).work, "base");
+function resolve(tools: Tools, { archive, sha256 }: Archive): Stack | null {
+  const digest = sha256 ?? knownDigest(tools, archive);
+  return digest === null ? null : stackFrom(tools, digest);
+}
 
-async function make(tools: Tools, request: Request): Promise<Result<string, Problem>> {
+const stackFrom = (tools: Tools, digest: string): Stack | null =>
+  stackOf(tools, { layers: [archiveLayer(digest)], key: digest, config: null });
+
+async function make(tools: Tools, request: Request): Promise<Result<Stack, Problem>> {
   const { archive, sha256 } = request.rootfs;
-  const wanted = sha256 ?? knownDigest(tools, archive);
-  if (wanted !== null && hasLayer(tools, wanted)) return success(wanted);
-  if (!/^https?:/.test(archive)) return unpack(tools, request, { file: archive, sha256 });
+  const known = sha256 ?? knownDigest(tools, archive);
+  if (known !== null) leaseLayers(tools, [archiveLayer(known)]);
+  const there = resolve(tools, request.rootfs);
+  if (there !== null) return success(there);
+  if (!/^https?:/.test(archive)) return await unpack(tools, request, { file: archive, sha256 });
   const { fetchArchive } = await import("./fetch.ts");
   const file = await fetchArchive(tools, request);
   if (!file.ok) return file;
-  const digest = await unpack(tools, request, { file: file.value, sha256 });
+  const stack = await unpack(tools, request, { file: file.value, sha256 });
   // Right or wrong, it has done its work: a layer takes its place, or the next try begins anew.
   await tools.files.remove(file.value);
-  return digest;
+  return stack;
 }
 
-async function unpack(tools: Tools, request: Request, source: Source): Promise<Result<string, Problem>> {
+async function unpack(tools: Tools, request: Request, source: Source): Promise<Result<Stack, Problem>> {
   const { archive } = request.rootfs;
   const key = keyOf(archive);
   if (key === null)
@@ -85,7 +63,10 @@ async function unpack(tools: Tools, request: Request, source: Source): Promise<R
       place: request.context.place(request.environment.name, "rootfs.archive"),
       hint: "correct the path, or make it",
     });
-  const digest = await unpackLayer(tools, source, request);
-  if (digest.ok) rememberDigest(tools, archive, { key, sha256: digest.value });
-  return digest;
+  const digest = await unpackArchive(tools, source, request);
+  if (!digest.ok) return digest;
+  rememberDigest(tools, archive, { key, sha256: digest.value });
+  const stack = stackFrom(tools, digest.value);
+  if (stack === null) throw new Error(`the layer of ${archive} is not there after it was made`);
+  return success(stack);
 }

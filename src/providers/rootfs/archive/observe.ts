@@ -27,6 +27,6 @@ export async function observeArchives(
 }
 
 function usedDigest(kept: unknown): string | null {
-  if (typeof kept !== "object" || kept === null || !("sha256" in kept)) return null;
-  return typeof kept.sha256 === "string" ? kept.sha256 : null;
+  if (typeof kept !== "object" || kept === null || !("key" in kept)) return null;
+  return typeof kept.key === "string" ? kept.key : null;
 }

@@ -1,0 +1,61 @@
+import { dirname, join } from "node:path";
+import { trees } from "../../host/trees.ts";
+import { type Result, success, unreachable } from "../../model/result.ts";
+import type { Problem } from "../../model/source.ts";
+import { environmentPaths } from "../../state/paths.ts";
+import type { Tools } from "../tools.ts";
+import { makeArchives } from "./archive/archive.ts";
+import type { StackRequest, StackSource, Stored } from "./source.ts";
+import { parseBase, printBase } from "./store/base.ts";
+import type { Stack } from "./store/stack.ts";
+
+/** All kinds of stored root filesystems behind one door. */
+export interface Stacks extends StackSource<Stored> {
+  /**
+   * What the writable layer lies over: what it was begun on, also when the archive, tag or build has
+   * changed since (that is drift, and a recreate's business).
+   */
+  readonly lower: (request: StackRequest) => Promise<Result<Stack, Problem>>;
+}
+
+export function makeStacks(tools: Tools): Stacks {
+  const archives = makeArchives(tools);
+  const ensure = (request: StackRequest): Promise<Result<Stack, Problem>> => {
+    const { rootfs } = request;
+    switch (rootfs.kind) {
+      case "archive":
+        return archives.ensure({ ...request, rootfs });
+      default:
+        return unreachable(rootfs.kind);
+    }
+  };
+  const resolve = (request: StackRequest): Stack | null => {
+    const { rootfs } = request;
+    switch (rootfs.kind) {
+      case "archive":
+        return archives.resolve({ ...request, rootfs });
+      default:
+        return unreachable(rootfs.kind);
+    }
+  };
+  return { ensure, resolve, lower: (request) => lower(tools, request, ensure) };
+}
+
+async function lower(
+  tools: Tools,
+  request: StackRequest,
+  ensure: Stacks["ensure"],
+): Promise<Result<Stack, Problem>> {
+  const base = basePath(tools, request);
+  const begun = parseBase(tools, tools.files.readText(base));
+  if (begun !== null) return success(begun);
+  const stack = await ensure(request);
+  if (!stack.ok) return stack;
+  trees.makeDirectory(dirname(base), 0o700);
+  tools.files.replace(base, printBase(stack.value));
+  return stack;
+}
+
+/** In work/, so that it goes with the writable layer. */
+const basePath = (tools: Tools, { environment, context }: StackRequest): string =>
+  join(environmentPaths(tools.paths, context.project.id, environment.name).work, "base");

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { trees } from "../../../host/trees.ts";
+import { treeMaps } from "../../../oci/identity.ts";
+import { layersPath } from "../../../state/paths.ts";
+import type { Tools } from "../../tools.ts";
+import type { ImageConfig, Stack } from "./stack.ts";
+
+/**
+ * What a layer is known by: the hex diff id of an image's layer, or `<kind>-<hex>` for what Pavlos makes
+ * itself (`archive-`, `bootstrap-`, `step-`). One layer has one content, for good.
+ */
+export type LayerId = string;
+
+/** `layers/<id>`: the tree and what is known about it. */
+export interface LayerFiles {
+  readonly directory: string;
+  /** The tree itself: lower directory of an overlay. */
+  readonly tree: string;
+  /** What was unpacked, entry by entry, to verify it later; may be missing. */
+  readonly list: string;
+  /** Is there when the layer hides all that lies below it (an opaque marker at its root). */
+  readonly opaque: string;
+}
+
+export const filesOf = (directory: string): LayerFiles => ({
+  directory,
+  tree: join(directory, "tree"),
+  list: join(directory, "list"),
+  opaque: join(directory, "opaque"),
+});
+
+/**
+ * Name of a layer's directory. The ids on disk depend on the mapping: other subordinate ids need another
+ * tree, and so the mapping is part of the name.
+ */
+export function layerName(tools: Tools, id: LayerId): string {
+  const maps = treeMaps(tools.host);
+  if (maps.length === 0) return id;
+  return `${id}.${createHash("sha256").update(maps.join(" ")).digest("hex").slice(0, 8)}`;
+}
+
+/** Where the layer's files are, whether it is there or not. */
+export const layerFiles = (tools: Tools, id: LayerId): LayerFiles => namedFiles(tools, layerName(tools, id));
+
+/** The same by the name of its directory. */
+export const namedFiles = (tools: Tools, name: string): LayerFiles =>
+  filesOf(join(layersPath(tools.paths), name));
+
+/** Its tree, whether it is there or not. */
+export const layerPath = (tools: Tools, id: LayerId): string => layerFiles(tools, id).tree;
+
+/** A layer is there as a whole or not at all. */
+export const hasLayer = (tools: Tools, id: LayerId): boolean => trees.isDirectory(layerPath(tools, id));
+
+interface Content {
+  /** Bottom first, as image manifests have them. */
+  readonly layers: readonly LayerId[];
+  readonly key: string;
+  readonly config: ImageConfig | null;
+}
+
+/** The stack of these layers; null: not all are there. */
+export function stackOf(tools: Tools, { layers, key, config }: Content): Stack | null {
+  const shown: string[] = [];
+  for (const id of layers.toReversed()) {
+    const files = layerFiles(tools, id);
+    if (!trees.isDirectory(files.tree)) return null;
+    shown.push(files.tree);
+    if (trees.stats(files.opaque) !== null) break;
+  }
+  return shown.length === 0 ? null : { layers: shown, key, config };
+}
