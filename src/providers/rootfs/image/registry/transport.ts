@@ -1,0 +1,161 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { errnoOf } from "../../../../host/errno.ts";
+import { ImageFailure } from "../failure.ts";
+import { isLoopback } from "./hosts.ts";
+
+/** One request, without what redirects and repetitions make of it. */
+export interface Ask {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent to the host of `url` only, never to one that it redirects to. */
+  readonly authorization: string | null;
+  readonly body?: string;
+  /** Plain http, and certificates that nobody vouches for, are fine. */
+  readonly insecure: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Dispatcher.ResponseData["body"];
+}
+
+export interface Transport {
+  /** Follows redirects; tries again what may pass: five times in all. */
+  send(ask: Ask): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface TransportOptions {
+  readonly signal: AbortSignal;
+  /** Milliseconds; rejects when the signal is aborted. */
+  readonly sleep: (milliseconds: number) => Promise<void>;
+  readonly now: () => number;
+}
+
+const tries = 5;
+const longest = 60_000;
+
+export function makeTransport(options: TransportOptions): Transport {
+  const dispatchers = makeDispatchers();
+  /** Hosts that have answered: one that never did is not there, which waiting does not change. */
+  const known = new Set<string>();
+  return {
+    async send(ask) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const answer = await follow(ask, (url) => dispatchers.of(url, ask.insecure), options.signal);
+          known.add(ask.url.host);
+          if (attempt === tries || !isPassing(answer.status)) return answer;
+          const wait = waitFor(answer, attempt, options.now());
+          if (wait === null) return answer;
+          await answer.body.dump();
+          await options.sleep(wait);
+        } catch (error) {
+          options.signal.throwIfAborted();
+          if (error instanceof ImageFailure) throw error;
+          if (attempt === tries || isFinal(error, known.has(ask.url.host))) throw error;
+          await options.sleep(pause(attempt));
+        }
+      }
+    },
+    close: () => dispatchers.close(),
+  };
+}
+
+/** Answers that may be another in a moment. */
+const isPassing = (status: number): boolean => [408, 429, 500, 502, 503, 504].includes(status);
+
+/** 2, 4, 8, 16 seconds. */
+const pause = (attempt: number): number => Math.min(longest, 1000 * 2 ** attempt);
+
+/** As the server asks (Retry-After: seconds or a date); null: longer than anybody waits. */
+function waitFor({ headers }: Answer, attempt: number, now: number): number | null {
+  const said = headers["retry-after"];
+  if (said === undefined) return pause(attempt);
+  const wait = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - now;
+  if (Number.isNaN(wait)) return pause(attempt);
+  return wait > longest ? null : Math.max(0, wait);
+}
+
+/** Failures that another try does not change. */
+function isFinal(error: unknown, known: boolean): boolean {
+  const code = errnoOf(error) ?? "";
+  if (code === "ENOTFOUND" || code === "EPROTO" || /CERT|SSL|TLS/.test(code)) return true;
+  if (code === "UND_ERR_INVALID_ARG" || code === "ERR_INVALID_URL") return true;
+  return (code === "ECONNREFUSED" || code === "UND_ERR_CONNECT_TIMEOUT") && !known;
+}
+
+const mostRedirects = 10;
+
+async function follow(ask: Ask, dispatcher: (url: URL) => Dispatcher, signal: AbortSignal): Promise<Answer> {
+  let { url } = ask;
+  for (let hops = 0; ; hops++) {
+    const own = url.host === ask.url.host && url.protocol === ask.url.protocol;
+    const { statusCode, headers, body } = await request(url, {
+      method: ask.method,
+      dispatcher: dispatcher(url),
+      signal,
+      headers: {
+        "user-agent": "pavlos",
+        ...ask.headers,
+        ...(ask.authorization !== null && own ? { authorization: ask.authorization } : {}),
+      },
+      ...(ask.body === undefined ? {} : { body: ask.body }),
+    });
+    const location = [301, 302, 303, 307, 308].includes(statusCode) ? headers.location : undefined;
+    if (typeof location !== "string") return { status: statusCode, headers, body };
+    await body.dump();
+    if (hops === mostRedirects) throw redirect(ask.url, `it redirects more than ${mostRedirects} times`);
+    url = target(location, url, ask);
+  }
+}
+
+function target(location: string, from: URL, ask: Ask): URL {
+  if (!URL.canParse(location, from.href))
+    throw redirect(ask.url, `it redirects to "${location.slice(0, 100)}"`);
+  const url = new URL(location, from);
+  if (url.protocol === "https:") return url;
+  const mayBePlain = ask.insecure || (isLoopback(url.hostname) && isLoopback(ask.url.hostname));
+  if (url.protocol === "http:" && mayBePlain) return url;
+  throw redirect(ask.url, `it redirects to ${url.protocol}//${url.host}, which is not encrypted`);
+}
+
+const redirect = (url: URL, why: string): ImageFailure =>
+  new ImageFailure({
+    code: "registry-redirect",
+    message: `${url.host} is not followed: ${why}`,
+    hint: "ask whoever runs the registry",
+  });
+
+/** One for all hosts with checked certificates, one for those that are taken as they are. */
+function makeDispatchers() {
+  const made = new Map<boolean, Dispatcher>();
+  const timing = { headersTimeout: 60_000, bodyTimeout: 60_000, connectTimeout: 15_000 };
+  const make = (insecure: boolean): Dispatcher => {
+    const connect = insecure ? { rejectUnauthorized: false } : { ca: trusted() };
+    const proxied = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].some(
+      (name) => process.env[name],
+    );
+    return proxied ? new EnvHttpProxyAgent({ ...timing, connect }) : new Agent({ ...timing, connect });
+  };
+  return {
+    of(url: URL, insecure: boolean): Dispatcher {
+      const unchecked = insecure || url.protocol === "http:";
+      const there = made.get(unchecked) ?? make(unchecked);
+      made.set(unchecked, there);
+      return there;
+    },
+    close: async (): Promise<void> => {
+      await Promise.all([...made.values()].map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+}
+
+/** Node brings authorities of its own; a company's are among the machine's. */
+function trusted(): string[] {
+  const tls = process.getBuiltinModule("node:tls");
+  return [...tls.getCACertificates("default"), ...tls.getCACertificates("system")];
+}
