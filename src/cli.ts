@@ -1,11 +1,18 @@
-import { enableCompileCache } from "node:module";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { commands } from "./commands/table.ts";
+import { loadCompiled } from "./host/compiled.ts";
 
-// Before anything is imported: compiled code is kept, and the next start is faster by a third.
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pavlos", "compiled"));
+type Program = typeof import("./commands/main.ts");
 
-const { main } = await import("./commands/main.ts");
+/** Set by the build: the file of the program, beside this one. */
+declare const pavlosProgram: string;
 
-// Everything was written synchronously: nothing is lost by leaving at once.
-process.exit(await main(process.argv.slice(2)));
+const argv = process.argv.slice(2);
+const purpose = argv.find((word) => commands.some(({ name }) => name === word)) ?? "other";
+const { exports, keep } = loadCompiled(`${import.meta.dirname}/${pavlosProgram}`, purpose);
+const code = (exports as Program).main(argv);
+
+void code.then((value) => {
+  keep();
+  // Everything was written synchronously: nothing is lost by leaving at once.
+  process.exit(value);
+});

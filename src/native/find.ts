@@ -24,5 +24,5 @@ export function findNative(
   });
 }
 
-/** From dist/chunks/, from dist/cli.js, from src/native/. */
-const besides = ["../native/pavlosc", "native/pavlosc", "../../dist/native/pavlosc"];
+/** From dist/, from src/native/. */
+const besides = ["native/pavlosc", "../../dist/native/pavlosc"];
