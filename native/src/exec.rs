@@ -8,11 +8,13 @@ mod join;
 mod plan;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cli::Globals;
 use crate::error::{Error, Result};
 use crate::exec::command::Command;
+use crate::exec::plan::Plan;
 use crate::launch::channel::Channel;
 use crate::state::{State, Status};
 use crate::sys::process;
@@ -41,8 +43,7 @@ pub struct Request {
 
 /// Runs the command and gives its exit code; with `detach` 0 when it has begun.
 pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
-    let state = State::load(&globals.root, &request.id)?;
-    let init = living_init(&state)?;
+    let (state, init) = find(&globals.root, &request.id)?;
     let plan = plan::make(&state, request)?;
     let signals = (!request.detach)
         .then(foreground::block_signals)
@@ -52,27 +53,80 @@ pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
         Some((ours, theirs)) => (Some(ours), theirs),
         None => (None, Stdio::default()),
     };
-    let (ours, theirs) = Channel::pair()?;
-    let Some(joining) = process::clone3(0, None).map_err(|errno| Error::os("fork", "", errno))?
-    else {
-        drop((ours, pipes));
-        join::run(
-            &plan,
-            &state,
-            init.as_fd(),
-            join::Ends {
-                channel: theirs,
-                stdio,
-            },
-        )
-    };
-    drop((theirs, stdio));
-    let mut command = Command::arrive(&ours, &joining)?;
-    command.begin(&ours, request.pid_file.as_deref())?;
+    let mut inside = Inside {
+        state: &state,
+        init,
+        plan: &plan,
+    }
+    .enter(stdio)?;
+    inside.begin(request.pid_file.as_deref())?;
     match signals {
-        Some(signals) => command.relay(pipes, &signals),
+        Some(signals) => inside.command.relay(pipes, &signals),
         None => Ok(0),
     }
+}
+
+/// Runs the command with this process's own input and output. None: it had not ended within
+/// `limit`, and was killed with its session.
+pub fn run_within(root: &Path, request: &Request, limit: Duration) -> Result<Option<u8>> {
+    let (state, init) = find(root, &request.id)?;
+    let plan = plan::make(&state, request)?;
+    let mut inside = Inside {
+        state: &state,
+        init,
+        plan: &plan,
+    }
+    .enter(Stdio::default())?;
+    inside.begin(None)?;
+    inside.command.wait_within(limit)
+}
+
+/// Where a command is to go.
+struct Inside<'a> {
+    state: &'a State,
+    init: OwnedFd,
+    plan: &'a Plan,
+}
+
+/// One that has arrived there.
+struct Arrived {
+    command: Command,
+    channel: Channel,
+}
+
+impl Inside<'_> {
+    fn enter(self, stdio: Stdio) -> Result<Arrived> {
+        let (ours, theirs) = Channel::pair()?;
+        let Some(joining) =
+            process::clone3(0, None).map_err(|errno| Error::os("fork", "", errno))?
+        else {
+            drop(ours);
+            let ends = join::Ends {
+                channel: theirs,
+                stdio,
+            };
+            join::run(self.plan, self.state, self.init.as_fd(), ends)
+        };
+        drop((theirs, stdio));
+        let command = Command::arrive(&ours, &joining)?;
+        Ok(Arrived {
+            command,
+            channel: ours,
+        })
+    }
+}
+
+impl Arrived {
+    fn begin(&mut self, pid_file: Option<&Path>) -> Result<()> {
+        self.command.begin(&self.channel, pid_file)
+    }
+}
+
+/// The container and its init's pidfd, when it can take a process.
+fn find(root: &Path, id: &str) -> Result<(State, OwnedFd)> {
+    let state = State::load(root, id)?;
+    let init = living_init(&state)?;
+    Ok((state, init))
 }
 
 /// The init's pidfd, when the container can take a process.

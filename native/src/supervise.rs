@@ -1,14 +1,21 @@
 //! The supervisor: the parent of a container, which keeps its output and its end.
 
 mod batch;
+mod end;
 mod events;
+mod health;
+mod journal;
 mod life;
 mod log;
+mod network;
 mod output;
+mod probe;
 mod remains;
+mod restart;
 mod spawn;
 mod status;
 pub mod stop;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -30,7 +30,94 @@ export interface Supervise {
     timeout: number;
   };
   /**
-   * The file that says how the container ended.
+   * The file that says how the container is, or ended.
    */
   status: string;
+  /**
+   * What follows an end that nobody asked for. Default: nothing.
+   */
+  restart?: {
+    policy: "never" | "on-failure" | "always";
+    /**
+     * So many in a row without a good run (10 s) in between; null: unlimited.
+     */
+    max: number | null;
+    /**
+     * Milliseconds before the first; doubled with each that follows at once, up to a minute.
+     */
+    backoff: number;
+  };
+  /**
+   * How the supervisor knows that the command does its work. Default: it does not look.
+   */
+  health?: null | {
+    check:
+      | {
+          kind: "command";
+          /**
+           * Healthy when its exit code is 0.
+           *
+           * @minItems 1
+           */
+          args: [string, ...string[]];
+        }
+      | {
+          kind: "http";
+          /**
+           * An address, or localhost.
+           */
+          host: string;
+          port: number;
+          /**
+           * Healthy when the answer's status is from 200 to 399.
+           */
+          path: string;
+        }
+      | {
+          kind: "tcp";
+          /**
+           * An address, or localhost.
+           */
+          host: string;
+          port: number;
+        };
+    /**
+     * Milliseconds from one check to the next, once one has succeeded.
+     */
+    interval: number;
+    /**
+     * Milliseconds that one check may take.
+     */
+    timeout: number;
+    /**
+     * Failures in a row after which a healthy container is unhealthy.
+     */
+    retries: number;
+    /**
+     * Milliseconds from the start on until which the first success may come; it is looked for every 100 ms.
+     */
+    startPeriod: number;
+  };
+  /**
+   * Where changes of state are told, one JSON line each. Default: nowhere.
+   */
+  events?: {
+    /**
+     * The newest file; the older one is PATH.1.
+     */
+    path: string;
+    /**
+     * The name that the lines carry.
+     */
+    environment: string;
+  };
+  /**
+   * Commands that the supervisor runs inside.
+   */
+  hooks?: {
+    /**
+     * Run inside after each restart of the supervisor's own.
+     */
+    started?: [string, ...string[]][];
+  };
 }

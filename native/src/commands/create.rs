@@ -105,6 +105,8 @@ impl Options {
             preserve_fds: self.preserve_fds,
             new_keyring: !self.old_keyring,
             env: BTreeMap::new(),
+            keep_state: false,
+            network: None,
         })
     }
 

@@ -2,13 +2,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions};
 
 use crate::error::{Context, Error, Result};
 use crate::launch::channel::{Channel, Message};
 use crate::sys::process::Child;
-use crate::sys::signal::Signals;
+use crate::sys::signal::{self, Signals};
 use crate::terminal::foreground::{self, Foreground};
 
 /// The process inside, a child of this one.
@@ -81,6 +84,30 @@ impl Command {
         reap(self.pidfd.as_fd())
     }
 
+    /// Its exit code. None: it had not ended within `limit`, and was killed with its session.
+    pub fn wait_within(self, limit: Duration) -> Result<Option<u8>> {
+        let end = Instant::now() + limit;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            let timeout = Timespec {
+                tv_sec: left.as_secs().cast_signed(),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            match poll(&mut fds, Some(&timeout)) {
+                Err(Errno::INTR) => {}
+                Ok(0) => break,
+                other => {
+                    other.at("wait for process", "")?;
+                    return reap(self.pidfd.as_fd()).map(Some);
+                }
+            }
+        }
+        // It began a session: its children are in its process group, unless they left it.
+        signal::kill(-self.pid, libc::SIGKILL);
+        reap(self.pidfd.as_fd()).map(|_| None)
+    }
+
     fn failed(&self, message: Option<(Message, Option<OwnedFd>)>) -> Error {
         let code = reap(self.pidfd.as_fd());
         match message {
@@ -98,7 +125,7 @@ impl Command {
 fn reap(pidfd: BorrowedFd<'_>) -> Result<u8> {
     let status = loop {
         match rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             other => break other.at("wait for process", "")?,
         }
     };

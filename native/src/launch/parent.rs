@@ -40,6 +40,10 @@ pub struct Request<'a> {
     pub new_keyring: bool,
     /// On top of process.env, and nowhere on a disk: secrets.
     pub env: BTreeMap<String, String>,
+    /// The state directory is there already and stays after an error: a supervisor starts it again.
+    pub keep_state: bool,
+    /// A network namespace to join in place of the new one that config.json asks for.
+    pub network: Option<PathBuf>,
 }
 
 /// How the start is given.
@@ -90,14 +94,22 @@ pub fn create(request: &Request) -> Result<Created> {
     if let Some(process) = &mut config.process {
         crate::spec::process::set_env(&mut process.env, &request.env);
     }
-    let directory = state::make_directory(request.root, request.id)?;
+    if let Some(path) = &request.network {
+        config.linux.join(NamespaceKind::Network, path);
+    }
+    let directory = match request.keep_state {
+        true => state::directory(request.root, request.id)?,
+        false => state::make_directory(request.root, request.id)?,
+    };
     let mut made = Made {
         cgroups: None,
         child: None,
     };
     build(request, config, &directory, &mut made).inspect_err(|_| {
         made.undo();
-        let _ = state::remove_directory(request.root, request.id);
+        if !request.keep_state {
+            let _ = state::remove_directory(request.root, request.id);
+        }
     })
 }
 
@@ -120,6 +132,10 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
     state.started = true;
     state.save(root)?;
     drop(lock);
+    if let Some(supervisor) = state.supervisor.and_then(Process::open) {
+        // It may have just ended.
+        let _ = crate::sys::signal::send(supervisor.as_fd(), libc::SIGUSR1);
+    }
     hooks::run(
         &config.hooks.poststart,
         &state,

@@ -1,7 +1,7 @@
 //! `linux` of config.json.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -109,6 +109,15 @@ impl Linux {
         self.namespaces
             .iter()
             .find(|namespace| namespace.kind == kind)
+    }
+
+    /// Joins the namespace at `path` in place of a new one of that kind.
+    pub fn join(&mut self, kind: NamespaceKind, path: &Path) {
+        for namespace in &mut self.namespaces {
+            if namespace.kind == kind && namespace.path.is_none() {
+                namespace.path = Some(path.to_owned());
+            }
+        }
     }
 
     /// A new namespace of that kind is made (not joined, not shared with the host).

@@ -16,8 +16,16 @@ pub struct Supervise {
     pub version: u32,
     pub logs: Logs,
     pub stop: Stop,
-    /// Absolute path of the file that says how the container ended.
+    /// Absolute path of the file that says how the container is, or ended.
     pub status: PathBuf,
+    #[serde(default)]
+    pub restart: Restart,
+    #[serde(default)]
+    pub health: Option<Health>,
+    #[serde(default)]
+    pub events: Option<Events>,
+    #[serde(default)]
+    pub hooks: Hooks,
 }
 
 /// Where the output goes.
@@ -41,6 +49,83 @@ pub struct Stop {
     pub signal: i32,
     /// Milliseconds from asking to killing.
     pub timeout: u64,
+}
+
+/// What follows an end that nobody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    pub policy: Policy,
+    /// So many in a row without a good run in between; none: unlimited.
+    pub max: Option<u32>,
+    /// Milliseconds before the first; doubled with each that follows at once.
+    pub backoff: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    Never,
+    OnFailure,
+    Always,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Never,
+            max: None,
+            backoff: 100,
+        }
+    }
+}
+
+/// How the supervisor knows that the command does its work. Times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Health {
+    pub check: Check,
+    pub interval: u64,
+    pub timeout: u64,
+    /// Failures in a row after which a healthy container is unhealthy.
+    pub retries: u32,
+    /// From the start on, until which the first success may come.
+    pub start_period: u64,
+}
+
+/// Always done inside: the container's own network and files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Check {
+    /// Healthy when its exit code is 0.
+    Command { args: Vec<String> },
+    /// Healthy when the answer's status is from 200 to 399.
+    Http {
+        host: String,
+        port: u16,
+        path: String,
+    },
+    /// Healthy when somebody accepts.
+    Tcp { host: String, port: u16 },
+}
+
+/// Where changes of a container's state are told, one JSON line each.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Absolute path of the newest file; the older one is PATH.1.
+    pub path: PathBuf,
+    /// The name that the lines carry.
+    pub environment: String,
+}
+
+/// Commands that the supervisor runs inside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// After each restart of its own, one after another.
+    #[serde(default)]
+    pub started: Vec<Vec<String>>,
 }
 
 /// The smallest log file: one full piece of a line and its prefix fit many times.
@@ -68,7 +153,43 @@ pub fn parse(text: &[u8], subject: &str) -> Result<Supervise> {
     if !(1..=1000).contains(&supervise.logs.max_files) {
         return wrong("logs.maxFiles", "must be from 1 to 1000");
     }
+    if supervise
+        .events
+        .as_ref()
+        .is_some_and(|events| !events.path.is_absolute())
+    {
+        return wrong("events.path", "must be an absolute path");
+    }
+    if let Some(health) = &supervise.health {
+        health_is_possible(health).map_err(|(field, reason)| {
+            Error::new(STEP, format!("{subject}: health.{field}"), reason)
+        })?;
+    }
     Ok(supervise)
+}
+
+/// The field that is wrong, and why.
+fn health_is_possible(health: &Health) -> std::result::Result<(), (&'static str, &'static str)> {
+    let Health {
+        check,
+        interval,
+        timeout,
+        retries,
+        ..
+    } = health;
+    match check {
+        _ if *interval < 100 => Err(("interval", "must be at least 100 ms")),
+        _ if *timeout == 0 => Err(("timeout", "must be at least 1 ms")),
+        _ if *retries == 0 => Err(("retries", "must be at least 1")),
+        Check::Command { args } if args.is_empty() => Err(("check.args", "is empty")),
+        Check::Http { path, .. } if !path.starts_with('/') => {
+            Err(("check.path", "must begin with /"))
+        }
+        Check::Http { port: 0, .. } | Check::Tcp { port: 0, .. } => {
+            Err(("check.port", "must be from 1 to 65535"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<i32, D::Error> {
@@ -117,6 +238,26 @@ mod tests {
         );
         assert_eq!(document("\"SIGTERM\"", "\"INT\"").unwrap().stop.signal, 2);
         assert_eq!(document("\"SIGTERM\"", "2").unwrap().stop.signal, 2);
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_before() {
+        let read = document("version", "version").unwrap();
+        assert_eq!(read.restart.policy, Policy::Never);
+        assert_eq!((read.health, read.events), (None, None));
+        let read = document(
+            "\"status\"",
+            r#""restart": {"policy": "on-failure", "max": 3, "backoff": 50},
+            "health": {"check": {"kind": "tcp", "host": "127.0.0.1", "port": 80}, "interval": 100,
+                "timeout": 1, "retries": 1, "startPeriod": 0},
+            "events": {"path": "/e", "environment": "api"}, "hooks": {"started": [["true"]]}, "status""#,
+        );
+        let read = read.unwrap();
+        assert_eq!(
+            (read.restart.policy, read.restart.max),
+            (Policy::OnFailure, Some(3))
+        );
+        assert_eq!(read.hooks.started, [["true"]]);
     }
 
     #[test]

@@ -29,23 +29,24 @@ struct Stream {
 }
 
 impl Output {
-    /// `streams`: the read ends, each with its name (stdout or stderr).
-    pub fn new(log: Log, streams: Vec<(OwnedFd, &'static str)>) -> Result<Self> {
-        for (fd, _) in &streams {
-            ioctl_fionbio(fd, true).at("set output non-blocking", "")?;
-        }
-        let streams = streams
-            .into_iter()
-            .map(|(fd, name)| Stream {
-                fd,
-                lines: Lines::new(name),
-            })
-            .collect();
-        Ok(Self {
-            streams,
+    pub fn new(log: Log) -> Self {
+        Self {
+            streams: Vec::new(),
             log,
             buffer: vec![0; READ],
-        })
+        }
+    }
+
+    /// `streams`: the read ends of a new run, each with its name (stdout or stderr).
+    pub fn attach(&mut self, streams: Vec<(OwnedFd, &'static str)>) -> Result<()> {
+        for (fd, name) in streams {
+            ioctl_fionbio(&fd, true).at("set output non-blocking", "")?;
+            self.streams.push(Stream {
+                fd,
+                lines: Lines::new(name),
+            });
+        }
+        Ok(())
     }
 
     /// One entry for each open stream, for poll.
@@ -74,9 +75,9 @@ impl Output {
     }
 
     /// Takes what is still in the streams when the container has ended, and closes them.
-    pub fn finish(mut self) {
+    pub fn finish(&mut self) {
         let time = crate::time::now();
-        for stream in &mut self.streams {
+        for mut stream in std::mem::take(&mut self.streams) {
             let mut total = 0;
             while total < REST
                 && let Read::Some(count) = stream.read(&mut self.buffer, &time, &mut self.log)

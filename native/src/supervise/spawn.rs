@@ -71,9 +71,11 @@ impl AsFd for Pending {
 /// The rest of the new process's life.
 fn be_supervisor(globals: &Globals, request: &Request, report: OwnedFd) -> ! {
     let mut report = File::from(report);
-    let built = detach().and_then(|()| life::begin(globals, request));
+    let built = detach().and_then(|()| life::begin(globals, request.clone()));
     let text = match &built {
-        Ok(supervisor) => serde_json::to_vec(&Report::Pid(supervisor.init.as_raw_nonzero().get())),
+        Ok(supervisor) => {
+            serde_json::to_vec(&Report::Pid(supervisor.run.init.as_raw_nonzero().get()))
+        }
         Err(error) => serde_json::to_vec(&Report::Error(error.clone())),
     };
     // Who asked may be gone: the container stays.
