@@ -16,21 +16,6 @@ const libraries: Readonly<Record<string, string>> = {
   yaml: join(project, "node_modules/yaml/browser/index.js"),
 };
 
-/**
- * An import of one of Node's own modules reads all its exports, also those that load a dozen others
- * when they are touched (streams behind fs, encodings behind util): a fifth of the start-up. Taken
- * as an object, only what is used is loaded.
- */
-const lazyBuiltins: Plugin = {
-  name: "lazy-builtins",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
-    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-    }));
-  },
-};
-
 /** Imports of a library, dynamic ones too, become a require of its file. */
 const librariesApart = (files: ReadonlyMap<string, string>): Plugin => ({
   name: "libraries-apart",
@@ -79,14 +64,12 @@ async function bundle(name: string, entry: string, plugins: readonly Plugin[]): 
 }
 
 const files = new Map<string, string>();
-for (const [name, entry] of Object.entries(libraries))
-  files.set(name, await bundle(name, entry, [lazyBuiltins]));
+for (const [name, entry] of Object.entries(libraries)) files.set(name, await bundle(name, entry, []));
 
-const program = await bundle("pavlos", "src/commands/main.ts", [librariesApart(files), lazyBuiltins]);
+const program = await bundle("pavlos", "src/commands/main.ts", [librariesApart(files)]);
 await build({
   ...commonjs,
   entryPoints: { cli: "src/cli.ts" },
   define: { ...commonjs.define, pavlosProgram: JSON.stringify(program) },
-  plugins: [lazyBuiltins],
 });
 await build({ ...common, format: "esm", outdir: dist, entryPoints: { index: "src/index.ts" } });

@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 import { styleText } from "node:util";
 
 /** Colours a piece of text; without a terminal, or with NO_COLOR, it is returned as it is. */
@@ -29,10 +29,22 @@ export function processTerminal(): Terminal {
     out: (text) => write(1, `${text}\n`),
     err: (text) => write(2, `${text}\n`),
     raw: (stream, text) => write(stream === "stdout" ? 1 : 2, text),
-    outStyle: styleFor(process.stdout),
-    errStyle: styleFor(process.stderr),
-    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true && !process.env.CI,
+    outStyle: styleFor(1),
+    errStyle: styleFor(2),
+    interactive: isTerminal(0) && isTerminal(2) && !process.env.CI,
   };
+}
+
+/** process.stdout and node:tty load streams and sockets: only what may be a terminal is worth that. */
+function isTerminal(descriptor: 0 | 1 | 2): boolean {
+  try {
+    const status = fstatSync(descriptor);
+    if (!status.isCharacterDevice() || status.rdev >> 8 === memoryDevices) return false;
+  } catch {
+    // Closed: `pavlos ps >&-`.
+    return false;
+  }
+  return process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
 /** `pavlos ps | head`: the reader has had enough, which is no error of ours. */
@@ -62,7 +74,10 @@ function wait(error: unknown, descriptor: 1 | 2): boolean {
   return false;
 }
 
-function styleFor(stream: NodeJS.WriteStream): Style {
-  if (!stream.isTTY || process.env.NO_COLOR || process.env.TERM === "dumb") return plain;
+/** Major number of /dev/null and its like. */
+const memoryDevices = 1;
+
+function styleFor(descriptor: 1 | 2): Style {
+  if (!isTerminal(descriptor) || process.env.NO_COLOR || process.env.TERM === "dumb") return plain;
   return (format, text) => styleText(format, text, { validateStream: false });
 }
