@@ -117,7 +117,15 @@ fn state_root(given: Option<PathBuf>, verb: &str) -> Result<PathBuf> {
     if given.is_none()
         && matches!(
             verb,
-            "unpack" | "pack" | "copy" | "remove" | "lock" | "features" | "spec"
+            "unpack"
+                | "pack"
+                | "copy"
+                | "remove"
+                | "changes"
+                | "exchange"
+                | "lock"
+                | "features"
+                | "spec"
         )
     {
         return Ok(PathBuf::new());

@@ -1,10 +1,13 @@
 //! The verbs, one file each.
 
+mod changes;
 mod copy;
 mod create;
 mod delete;
 mod device;
+mod duplicate;
 mod events;
+mod exchange;
 mod exec;
 mod features;
 mod kill;
@@ -92,6 +95,9 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("pack", pack::run, "write trees as an archive to standard output"),
     ("copy", copy::run, "inside a container: the copy step of a build"),
     ("publish", publish::run, "give finished directories their names, durably"),
+    ("duplicate", duplicate::run, "copy a tree with all that belongs to it"),
+    ("exchange", exchange::run, "two directories change names at one moment"),
+    ("changes", changes::run, "what a writable layer changes of the layers below"),
     ("remove", remove::run, "remove trees without following links"),
     ("lock", lock::run, "lock an open file that is passed as a descriptor"),
 ];

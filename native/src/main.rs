@@ -24,6 +24,7 @@ mod sys;
 mod teardown;
 mod terminal;
 mod time;
+mod tree;
 mod unpack;
 mod user;
 mod userns;

@@ -9,6 +9,7 @@ mod life;
 mod log;
 mod network;
 mod output;
+pub mod pause;
 mod probe;
 mod remains;
 mod restart;

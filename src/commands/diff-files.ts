@@ -1,49 +1,49 @@
-import { filesBelow } from "../host/disk.ts";
-import { realFiles } from "../host/real-files.ts";
-import { success } from "../model/result.ts";
-import { environmentPaths } from "../state/paths.ts";
-import { renderTable } from "../ui/table.ts";
-import { approximateBytes } from "../ui/values.ts";
+import type { RootChanges } from "../model/files.ts";
+import { failure, success } from "../model/result.ts";
+import { groupFiles, renderGroups } from "../ui/files.ts";
 import type { Verb } from "./invocation.ts";
-import { findTargets, type Target } from "./target.ts";
+import { openTools } from "./session.ts";
+import { findTargets } from "./target.ts";
 
-/** `pavlos diff --files`: what was written in the roots, and would be lost with them. */
-export const diffFiles: Verb = async ({ args, globals, terminal, ...rest }) => {
-  const targets = await findTargets({ args, globals, terminal, ...rest }, args);
+/** `pavlos diff --files`: what was changed in the roots, and would be lost with them. */
+export const diffFiles: Verb = async (invocation) => {
+  const { args, globals, terminal } = invocation;
+  const targets = await findTargets(invocation, args);
   if (!targets.ok) return targets;
-  const written = targets.value.flatMap(writtenIn);
-  if (globals.json) terminal.out(JSON.stringify({ version: 1, files: written }, null, 2));
-  else if (written.length === 0) terminal.out("Nothing was written in their roots.");
+  const { rootChanges, isMachinery } = await import("../providers/rootfs/changes.ts");
+  const looked: { readonly environment: string; readonly changes: RootChanges }[] = [];
+  for (const { project, record } of targets.value) {
+    const tools = openTools(project);
+    if (!tools.ok) return tools;
+    const changes = await rootChanges(tools.value, project.identity.id, record.name);
+    if (!changes.ok) return failure([changes.failure]);
+    looked.push({ environment: record.name, changes: changes.value });
+  }
+  if (globals.json) terminal.out(JSON.stringify(document(looked), null, 2));
   else {
-    const rows = written.map(({ environment, change, path, bytes }) => [
-      environment,
-      change,
-      change === "removed" ? "-" : approximateBytes(bytes),
-      path,
-    ]);
-    terminal.out(renderTable(["ENVIRONMENT", "", "SIZE", "PATH"], rows, terminal.outStyle));
+    const blocks = looked
+      .filter(({ changes }) => changes.files.length > 0)
+      .map(({ environment, changes }) => {
+        const lines = renderGroups(groupFiles(changes, isMachinery), terminal.outStyle);
+        return [terminal.outStyle("bold", environment), ...lines].join("\n");
+      });
+    terminal.out(blocks.length === 0 ? "Nothing was written in their roots." : blocks.join("\n\n"));
   }
   return success(0);
 };
 
-interface Written {
-  readonly environment: string;
-  readonly change: "written" | "removed";
-  /** Absolute, as inside. */
-  readonly path: string;
-  readonly bytes: number;
-}
-
-/** One directory for each layer; a character device is how overlayfs marks what was removed. */
-function writtenIn({ project, record }: Target): readonly Written[] {
-  const { upper } = environmentPaths(project.paths, project.identity.id, record.name);
-  const layers = realFiles.list(upper) ?? [];
-  return layers.flatMap((layer) =>
-    [...filesBelow(`${upper}/${layer}`)].map(({ path, bytes, kind }) => ({
-      environment: record.name,
-      change: kind === "device" ? ("removed" as const) : ("written" as const),
-      path: `/${path}`,
-      bytes,
-    })),
+function document(
+  looked: readonly { readonly environment: string; readonly changes: RootChanges }[],
+): object {
+  const files = looked.flatMap(({ environment, changes }) =>
+    changes.files.map((file) => {
+      const owner = changes.owners.get(file.path);
+      const origin = owner === undefined ? null : (changes.packages[owner]?.name ?? null);
+      return { environment, ...file, package: origin };
+    }),
   );
+  const packages = looked.flatMap(({ environment, changes }) =>
+    changes.packages.map((change) => ({ environment, ...change })),
+  );
+  return { version: 1, files, packages };
 }

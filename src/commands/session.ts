@@ -8,6 +8,7 @@ import type { Problem } from "../model/source.ts";
 import { findNative } from "../native/find.ts";
 import { makeNative, type RealNative } from "../native/native.ts";
 import type { Registry } from "../providers/registry.ts";
+import type { Tools } from "../providers/tools.ts";
 import type { Loaded, Machinery } from "../reconcile/api.ts";
 import { nativeFlock } from "../state/flock.ts";
 import { locateState, prepareState } from "../state/locate.ts";
@@ -83,20 +84,26 @@ export async function openMachinery(
 }
 
 /** The providers, and the path of pavlosc that they call. */
-export async function openRegistry({
+export async function openRegistry(
+  place: Place,
+): Promise<Result<Registry & Pick<RealNative, "hold"> & { readonly binary: string }, Problems>> {
+  const tools = openTools(place);
+  if (!tools.ok) return tools;
+  const { makeRegistry } = await import("../providers/registry.ts");
+  const { binary, native } = tools.value;
+  return success({ ...makeRegistry(tools.value), binary, hold: native.hold });
+}
+
+/** What providers work with. */
+export function openTools({
   host,
   paths,
-}: Place): Promise<Result<Registry & Pick<RealNative, "hold"> & { readonly binary: string }, Problems>> {
+}: Place): Result<Tools & { readonly native: RealNative; readonly binary: string }, Problems> {
   const binary = findNative(realFiles, process.env);
   if (!binary.ok) return failure([binary.failure]);
-  const { makeRegistry } = await import("../providers/registry.ts");
   const native = makeNative(binary.value, containersPath(paths));
   const flock = nativeFlock(binary.value);
-  return success({
-    ...makeRegistry({ host, paths, files: realFiles, native, flock, env: process.env }),
-    binary: binary.value,
-    hold: native.hold,
-  });
+  return success({ host, paths, files: realFiles, native, flock, env: process.env, binary: binary.value });
 }
 
 /** Makes the directories of the state, when something is about to be written there. */

@@ -1,0 +1,77 @@
+//! `pavlosc changes`.
+
+use std::io::{BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+use rustix::fs::{Mode, OFlags, open};
+
+use crate::cli::{Globals, usage};
+use crate::error::{Context, Error, Result};
+use crate::log;
+use crate::tree::changes::changes;
+use crate::tree::lower::Lower;
+use crate::userns::{self, Maps};
+
+pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
+    let (maps, paths) = parse(args)?;
+    let mut directories = paths.iter().map(directory).collect::<Result<Vec<_>>>()?;
+    if directories.is_empty() {
+        return Err(Error::new("read command line", "", "the layer is missing")
+            .hint("pavlosc changes [OPTIONS] UPPER LOWER..."));
+    }
+    let upper = directories.remove(0);
+    let lower = Lower(directories);
+    match maps {
+        None => work(&upper, lower),
+        Some(maps) => userns::run(&maps, || {
+            work(&upper, lower).unwrap_or_else(|error| {
+                log::error(&error);
+                1
+            })
+        }),
+    }
+}
+
+fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>)> {
+    let mut maps = Maps::default();
+    let mut paths = Vec::new();
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Long("uid-map") => maps.uids.push(
+                args.value()
+                    .and_then(|value| value.parse())
+                    .map_err(usage)?,
+            ),
+            Long("gid-map") => maps.gids.push(
+                args.value()
+                    .and_then(|value| value.parse())
+                    .map_err(usage)?,
+            ),
+            Value(path) => paths.push(path.into()),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok((maps.checked()?, paths))
+}
+
+fn directory(path: &PathBuf) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty()).at("open directory", path.display().to_string())
+}
+
+fn work(upper: &OwnedFd, lower: Lower) -> Result<u8> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut written = Ok(());
+    changes(upper, lower, &mut |change| {
+        let line = serde_json::to_string(&change).unwrap_or_default();
+        if written.is_ok() {
+            written = writeln!(out, "{line}");
+        }
+    })?;
+    written
+        .and_then(|()| out.flush())
+        .at("print changes", "standard output")?;
+    Ok(0)
+}
