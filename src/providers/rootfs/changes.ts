@@ -8,7 +8,7 @@ import { treeMaps } from "../../oci/identity.ts";
 import { environmentPaths } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
 import { passwordFiles } from "./hidden.ts";
-import { type WritablePart, writableParts } from "./overlays.ts";
+import { mountPoints, type WritablePart, writableParts } from "./overlays.ts";
 import { apk } from "./packages/apk.ts";
 import { type Database, type PackageManager, packageChanges } from "./packages/database.ts";
 import { dpkg } from "./packages/dpkg.ts";
@@ -22,11 +22,12 @@ export async function rootChanges(
 ): Promise<Result<RootChanges, Problem>> {
   const own = environmentPaths(tools.paths, projectId, name);
   const parts = writableParts(tools.files, own.bundle, own.upper).filter(({ upper }) => trees.stats(upper));
+  const points = mountPoints(tools.files, own.bundle);
   const files: FileChange[] = [];
   for (const part of parts) {
     const found = await changesIn(tools, part, name);
     if (!found.ok) return found;
-    files.push(...found.value);
+    files.push(...found.value.filter(({ change, path }) => change !== "added" || !points.has(path)));
   }
   files.sort((left, right) => (left.path < right.path ? -1 : 1));
   return success({ files, ...packagesOf(parts) });

@@ -11,11 +11,18 @@ export interface WritablePart {
 }
 
 /** What of the bundle's mounts keeps its data below `upper`; the bundle is what the kernel was told. */
-export function writableParts(files: Files, bundle: string, upper: string): readonly WritablePart[] {
+export const writableParts = (files: Files, bundle: string, upper: string): readonly WritablePart[] =>
+  mountsOf(files, bundle).flatMap((mount) => partOf(mount, upper) ?? []);
+
+/** Absolute paths inside at which something is mounted: what is below them is an empty place for that. */
+export const mountPoints = (files: Files, bundle: string): ReadonlySet<string> =>
+  new Set(mountsOf(files, bundle).map(({ destination }) => destination));
+
+function mountsOf(files: Files, bundle: string): readonly BundleMount[] {
   const text = files.readText(join(bundle, "config.json"));
   if (text === null) return [];
   const { mounts = [] }: { mounts?: readonly BundleMount[] } = JSON.parse(text);
-  return mounts.flatMap((mount) => partOf(mount, upper) ?? []);
+  return mounts;
 }
 
 interface BundleMount {
