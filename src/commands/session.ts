@@ -66,22 +66,34 @@ export async function openMachinery(
   project: Project,
   report: (event: Event) => void,
 ): Promise<Result<Machinery, Problems>> {
-  const { paths, identity } = project;
-  const registry = await openRegistry(project);
-  if (!registry.ok) return registry;
-  const { providers, launcher, binary, hold } = registry.value;
-  const locker = makeLocker(nativeFlock(binary), hold);
+  const tools = openTools(project);
+  if (!tools.ok) return tools;
+  return success({ ...(await openMachineryOf(invocation, project, tools.value)), report });
+}
+
+/** The same with tools that are open already: their pavlosc shares the lock. Tells nobody what happens. */
+export async function openMachineryOf(
+  invocation: Invocation,
+  { paths, identity }: Project,
+  tools: RealTools,
+): Promise<Machinery> {
+  const { makeRegistry } = await import("../providers/registry.ts");
+  const { providers, launcher } = makeRegistry(tools);
+  const locker = makeLocker(tools.flock, tools.native.hold);
   const now = () => new Date();
-  return success({
+  return {
     project: identity,
     providers,
     launcher,
     state: openProjectState(identity, { files: realFiles, locker, paths, now }),
     now,
-    report,
+    report: () => undefined,
     signal: invocation.interruption(),
-  });
+  };
 }
+
+/** The tools of this machine. */
+type RealTools = Tools & { readonly native: RealNative; readonly binary: string };
 
 /** The providers, and the path of pavlosc that they call. */
 export async function openRegistry(
@@ -95,10 +107,7 @@ export async function openRegistry(
 }
 
 /** What providers work with. */
-export function openTools({
-  host,
-  paths,
-}: Place): Result<Tools & { readonly native: RealNative; readonly binary: string }, Problems> {
+export function openTools({ host, paths }: Place): Result<RealTools, Problems> {
   const binary = findNative(realFiles, process.env);
   if (!binary.ok) return failure([binary.failure]);
   const native = makeNative(binary.value, containersPath(paths));

@@ -162,6 +162,13 @@ export const commands = [
     environments: true,
   },
   {
+    name: "snapshot",
+    args: "<action> [name] [snapshot]",
+    summary: "save, list, restore or rm copies of what was written in a root",
+    options: [],
+    environments: true,
+  },
+  {
     name: "config",
     args: "[names...]",
     summary: "the resolved environments, and where each value was written",

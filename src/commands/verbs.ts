@@ -16,6 +16,7 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   stop: async () => (await import("./errands.ts")).stop,
   restart: async () => (await import("./errands.ts")).restart,
   destroy: async () => (await import("./errands.ts")).destroy,
+  snapshot: async () => (await import("./snapshot.ts")).snapshot,
   config: async () => (await import("./config.ts")).config,
   import: async () => (await import("./import.ts")).importFile,
   schema: async () => (await import("./schema.ts")).schema,

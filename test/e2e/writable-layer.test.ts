@@ -39,4 +39,55 @@ describe.each(callers())("the writable layer as $kind", (caller) => {
     expect(shown).toMatch(/\+ \/opt\/\s+1 file, 2 B/);
     expect(shown).toMatch(/- \/etc\/gone/);
   });
+
+  it("is kept as a snapshot and put back, with owners, links, holes and what was removed", () => {
+    inside(
+      "echo old >/etc/edited; rm /etc/gone; echo x >/srv; ln /srv /srv2; chown 33:44 /srv; mkdir -m 700 /closed",
+    );
+    inside("dd if=/dev/zero of=/sparse bs=1 count=1 seek=50000000 2>/dev/null");
+    const saved = expectCode(at.pavlos("snapshot", "save", "api", "first"), 0);
+    expect(saved.stdout).toContain("saved first of api");
+    expect(saved.stderr).toMatch(/power cut|could not be paused/);
+    expect(expectCode(at.pavlos("snapshot", "save", "api", "first"), 1).stderr).toContain("already");
+    inside(
+      "echo new >/etc/edited; echo back >/etc/gone; rm /srv /srv2 /sparse; chmod 755 /closed; echo more >/more",
+    );
+
+    expect(expectCode(at.pavlos("snapshot", "restore", "api", "first"), 1).stderr).toContain("--yes");
+    expect(inside("cat /etc/edited")).toBe("new\n");
+    expectCode(at.pavlos("snapshot", "restore", "api", "first", "--yes"), 0);
+    expect(at.ps("api").status).toBe("running");
+    expect(
+      inside("cat /etc/edited; ls /etc/gone /more 2>/dev/null; stat -c '%u %g %h' /srv; stat -c %a /closed"),
+    ).toBe("old\n33 44 2\n700\n");
+    expect(Number(inside("stat -c %b /sparse"))).toBeLessThan(1000);
+    expectCode(at.pavlos("diff"), 0);
+
+    const { snapshots } = JSON.parse(expectCode(at.pavlos("snapshot", "list", "--json"), 0).stdout);
+    expect(snapshots).toMatchObject([{ environment: "api", name: "first" }]);
+    busyboxRoot(at, "other");
+    at.write("environments/api.yaml", "rootfs: ../other\nuser: root\ncommand: [sleep, '1000']\n");
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    expect(expectCode(at.pavlos("snapshot", "restore", "api", "first", "--yes"), 1).stderr).toContain(
+      "other files",
+    );
+    expectCode(at.pavlos("snapshot", "rm", "api", "first"), 0);
+    expect(expectCode(at.pavlos("snapshot", "rm", "api", "first"), 1).stderr).toContain("no snapshot");
+  });
+
+  it("is the old or the new one after a restore that was killed at any moment", async () => {
+    inside("echo old >/etc/edited; mkdir /many; seq 1 500 | while read n; do echo $n >/many/$n; done");
+    expectCode(at.pavlos("snapshot", "save", "api", "old"), 0);
+    for (let round = 0; round < (process.env.PAVLOS_LONG ? 40 : 2); round += 1) {
+      inside("echo new >/etc/edited");
+      const restoring = at.spawn("snapshot", "restore", "api", "old", "--yes");
+      await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 600));
+      restoring.kill("SIGKILL");
+      expectCode(at.pavlos("apply", "--yes"), 0);
+      expect(inside("cat /etc/edited")).toMatch(/^(old|new)\n$/);
+      expectCode(at.pavlos("diff"), 0);
+    }
+    expectCode(at.pavlos("snapshot", "restore", "api", "old", "--yes"), 0);
+    expect(inside("cat /etc/edited")).toBe("old\n");
+  });
 });

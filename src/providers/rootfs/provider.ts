@@ -12,6 +12,7 @@ import type { Tools } from "../tools.ts";
 import { observeArchives } from "./archive/observe.ts";
 import { checkRoots } from "./check.ts";
 import { hostContribution } from "./host.ts";
+import { pathsOf, removeTrees } from "./snapshots/store.ts";
 import type { Stored } from "./source.ts";
 import { makeStacks } from "./stacks.ts";
 import { stackContribution, treeContribution } from "./tree.ts";
@@ -51,7 +52,11 @@ export function makeRootfsProvider(tools: Tools): Provider {
       );
     },
     written: async (records, context) => writtenSince(tools.paths, records, context),
-    remove: (name, context) => dropLayers(tools, name, context),
+    async remove(name, context) {
+      const { snapshots, staged } = pathsOf({ tools, projectId: context.project.id, name });
+      const removed = await removeTrees({ tools, projectId: context.project.id, name }, [snapshots, staged]);
+      return removed.ok ? dropLayers(tools, name, context) : removed;
+    },
   };
 }
 
