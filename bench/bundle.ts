@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { defaultSeccomp } from "../src/oci/seccomp.ts";
 
 const capabilities = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"];
 const masked = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware"];
@@ -36,7 +37,7 @@ function config(): object {
       namespaces: ["pid", "mount", "uts", "ipc", "cgroup", "network"].map((type) => ({ type })),
       maskedPaths: masked,
       readonlyPaths,
-      seccomp: seccomp(),
+      seccomp: defaultSeccomp(capabilities),
     },
   };
 }
@@ -60,11 +61,4 @@ function mounts(): object[] {
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
   ];
-}
-
-/** The profile that Pavlos ships; all runtimes get the same. */
-function seccomp(): unknown {
-  const file = join(import.meta.dirname, "../schema/seccomp-default.json");
-  if (!existsSync(file)) throw new Error(`${file} is missing`);
-  return JSON.parse(readFileSync(file, "utf8"));
 }

@@ -107,18 +107,23 @@ impl Cgroups {
             .map(Some)
     }
 
+    /// There is no v1 directory to move into.
+    pub fn only_v2(&self) -> bool {
+        self.directories.keys().all(String::is_empty)
+    }
+
     /// Moves a process into every directory.
     pub fn add(&self, pid: Pid) -> Result<()> {
-        self.unique()
-            .try_for_each(|directory| add_to(directory, pid))
+        add_to(self.unique(), pid)
     }
 
     /// Moves a process that CLONE_INTO_CGROUP put into the v2 directory into the others.
     pub fn add_v1(&self, pid: Pid) -> Result<()> {
         let v2 = self.v2();
-        self.unique()
-            .filter(|directory| Some(*directory) != v2)
-            .try_for_each(|directory| add_to(directory, pid))
+        add_to(
+            self.unique().filter(|directory| Some(*directory) != v2),
+            pid,
+        )
     }
 
     /// Stops all processes where they are; waits until they are.
@@ -157,6 +162,11 @@ impl Cgroups {
         remove::remove(self)
     }
 
+    /// Removes the directories when nothing is in them. False: something is, or may be.
+    pub fn remove_empty(&self) -> bool {
+        remove::remove_empty(self)
+    }
+
     fn v2(&self) -> Option<&Path> {
         self.directories.get("").map(PathBuf::as_path)
     }
@@ -178,17 +188,20 @@ impl Cgroups {
 /// Whether this process may not set device rules: it is not root in the first user namespace.
 pub fn unprivileged() -> bool {
     let first = || {
-        std::fs::read_to_string("/proc/self/uid_map")
+        file::read(Path::new("/proc/self/uid_map"))
             .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]))
     };
     !rustix::process::geteuid().is_root() || !first()
 }
 
-fn add_to(directory: &Path, pid: Pid) -> Result<()> {
-    file::write(
-        &directory.join("cgroup.procs"),
-        &pid.as_raw_nonzero().to_string(),
-    )
+fn add_to<'a>(directories: impl Iterator<Item = &'a Path>, pid: Pid) -> Result<()> {
+    let pid = pid.as_raw_nonzero().to_string();
+    let mut files = Vec::new();
+    let added = directories
+        .map(|directory| directory.join("cgroup.procs"))
+        .try_for_each(|procs| file::write_into(&procs, &pid, &mut files));
+    crate::sys::descriptor::close_all(files);
+    added
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
@@ -20,21 +19,21 @@ pub struct Globals {
 }
 
 /// Runs the command that `args` (with the program's name first) names.
-pub fn main(args: Vec<OsString>) -> ExitCode {
+pub fn main(args: Vec<OsString>) -> u8 {
     let mut parser = lexopt::Parser::from_iter(args);
     let (name, result) = match parse(&mut parser) {
         Ok(Some((globals, name))) => {
             let result = dispatch(&globals, &name, parser);
             (name, result)
         }
-        Ok(None) => return ExitCode::SUCCESS,
+        Ok(None) => return 0,
         Err(error) => (String::new(), Err(error)),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(error) => {
             log::error(&error);
-            ExitCode::from(error.exit.unwrap_or(failure_code(&name)))
+            error.exit.unwrap_or(failure_code(&name))
         }
     }
 }
@@ -74,11 +73,13 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
             Long("log") => log_file = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Long("log-format") => format = parser.value().map_err(usage)?.parse().map_err(usage)?,
             Long("debug") => debug = true,
-            Long("systemd-cgroup") => {
-                return Err(
-                    Error::new("read command line", "--systemd-cgroup", "not supported")
-                        .hint("pavlosc makes cgroups itself; use the cgroupfs driver"),
-                );
+            Long("systemd-cgroup") => return Err(no_systemd("--systemd-cgroup")),
+            // crun's name for it.
+            Long("cgroup-manager") => {
+                let name = parser.value().and_then(ValueExt::string).map_err(usage)?;
+                if name != "cgroupfs" {
+                    return Err(no_systemd(&format!("--cgroup-manager {name}")));
+                }
             }
             Long("version") | Short('v') => {
                 commands::version();
@@ -99,6 +100,11 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
     }
     commands::help();
     Err(Error::new("read command line", "", "no command given"))
+}
+
+fn no_systemd(option: &str) -> Error {
+    Error::new("read command line", option, "not supported")
+        .hint("pavlosc makes cgroups itself; use the cgroupfs driver")
 }
 
 fn dispatch(globals: &Globals, name: &str, args: lexopt::Parser) -> Result<u8> {

@@ -63,6 +63,17 @@ impl Error {
         self.hint = Some(hint.into());
         self
     }
+
+    /// The same error with no text longer than `limit` bytes.
+    pub fn cut(&self, limit: usize) -> Self {
+        let short = |text: &str| text[..text.floor_char_boundary(limit)].to_owned();
+        Self {
+            subject: short(&self.subject),
+            reason: short(&self.reason),
+            hint: self.hint.as_deref().map(short),
+            ..self.clone()
+        }
+    }
 }
 
 impl fmt::Display for Error {

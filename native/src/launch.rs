@@ -28,7 +28,7 @@ mod reaper;
 mod rootfs;
 mod userns;
 
-pub use parent::{Created, Gate, Request, create, start};
+pub use parent::{Created, Gate, Request, create, create_from, start};
 
 use crate::spec::Config;
 use crate::state::{State, Status};

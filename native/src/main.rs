@@ -1,5 +1,7 @@
-//! pavlosc: the container runtime of Pavlos. `main` prints and exits; everything else is in `cli`.
+//! pavlosc: the container runtime of Pavlos. It begins in `sys::start`; everything else is in `cli`.
 #![allow(dead_code)] // until the verbs use them
+// The entry points are in sys::start.
+#![cfg_attr(not(test), no_main)]
 
 mod cgroup;
 mod cli;
@@ -28,7 +30,3 @@ mod tree;
 mod unpack;
 mod user;
 mod userns;
-
-fn main() -> std::process::ExitCode {
-    cli::main(std::env::args_os().collect())
-}

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use rustix::fs::{
     MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags, fcntl_add_seals, fcntl_get_seals,
-    fstat, fstatvfs, memfd_create, open, sendfile,
+    fstat, memfd_create, open, sendfile,
 };
 use rustix::mount::{OpenTreeFlags, open_tree};
 
@@ -29,9 +29,13 @@ const SEALS: SealFlags = SealFlags::SEAL
 /// Comes back when this process runs from a protected file, or when nobody inside can be the
 /// file's owner.
 pub fn own_file() -> Result<()> {
+    let about = rustix::fs::statvfs(SELF).at("look at own file", SELF)?;
+    if about.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(());
+    }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let file = open(SELF, flags, Mode::empty()).at("open own file", SELF)?;
-    if is_protected(&file)? || is_out_of_reach(&file)? {
+    if is_sealed(&file) || is_out_of_reach(&file)? {
         return Ok(());
     }
     let again = match read_only_mount() {
@@ -49,12 +53,8 @@ pub fn own_file() -> Result<()> {
     Err(Error::os("execute own file again", SELF, errno))
 }
 
-fn is_protected(file: &OwnedFd) -> Result<bool> {
-    if fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS)) {
-        return Ok(true);
-    }
-    let about = fstatvfs(file).at("look at own file", SELF)?;
-    Ok(about.f_flag.contains(StatVfsMountFlags::RDONLY))
+fn is_sealed(file: &OwnedFd) -> bool {
+    fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
 }
 
 /// An ordinary user's containers have a user namespace, in which the host's root is nobody.

@@ -20,9 +20,15 @@ pub use config::Config;
 
 /// Reads and checks `config.json` in the bundle directory.
 pub fn load(bundle: &Path) -> Result<Config> {
-    let path = bundle.join("config.json");
+    load_from(bundle, None)
+}
+
+/// The same, or another file in its place.
+pub fn load_from(bundle: &Path, other: Option<&Path>) -> Result<Config> {
+    let own = bundle.join("config.json");
+    let path = other.unwrap_or(&own);
     let subject = path.display().to_string();
-    let text = std::fs::read(&path).at("read bundle", subject.clone())?;
+    let text = std::fs::read(path).at("read bundle", subject.clone())?;
     parse_json(&text, "read bundle")
         .and_then(|config: Config| validate::check(config))
         .map_err(|error| Error {

@@ -28,6 +28,9 @@ pub struct State {
     pub pid: i32,
     pub start_time: u64,
     pub bundle: PathBuf,
+    /// In place of the bundle's config.json.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<PathBuf>,
     /// RFC 3339.
     pub created: String,
     /// Host uid of whoever created it.
@@ -116,6 +119,11 @@ impl State {
         std::fs::rename(&temporary, &path).at("write state", subject)
     }
 
+    /// The configuration that it was made of.
+    pub fn load_config(&self) -> Result<spec::Config> {
+        spec::load_from(&self.bundle, self.config.as_deref())
+    }
+
     /// The container's init.
     pub fn init(&self) -> Process {
         Process {
@@ -187,12 +195,20 @@ impl Process {
 pub fn make_directory(root: &Path, id: &str) -> Result<PathBuf> {
     let path = directory(root, id)?;
     let subject = path.display().to_string();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(root)
-        .at("make state directory", root.display().to_string())?;
-    match DirBuilder::new().mode(0o700).create(&path) {
+    let make = || DirBuilder::new().mode(0o700).create(&path);
+    // The directory above is nearly always there: it is made only when it is missed.
+    let made = match make() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(root)
+                .at("make state directory", root.display().to_string())?;
+            make()
+        }
+        other => other,
+    };
+    match made {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::new(
             "make state directory",
             id,
@@ -218,7 +234,15 @@ pub fn lock(root: &Path, id: &str) -> Result<OwnedFd> {
 /// Removes the state of a container; nothing there is fine.
 pub fn remove_directory(root: &Path, id: &str) -> Result<()> {
     let path = directory(root, id)?;
-    match std::fs::remove_dir_all(&path) {
+    // What is nearly always in it, by name; the general way is for the rest.
+    let _ = std::fs::remove_file(path.join(FILE));
+    let removed = match std::fs::remove_dir(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+            std::fs::remove_dir_all(&path)
+        }
+        other => other,
+    };
+    match removed {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other.at("remove state", path.display().to_string()),
     }
@@ -259,7 +283,12 @@ fn check_id(id: &str) -> Result<()> {
 
 /// State letter and start time of a process.
 fn stat(pid: i32) -> Option<(u8, u64)> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let path = format!("/proc/{pid}/stat");
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    // The kernel gives it whole in one read, and it is shorter than this.
+    let mut text = [0; 1024];
+    let length = rustix::io::read(&file, &mut text).ok()?;
+    let text = &text[..length];
     // The command's name is in parentheses and may hold anything, parentheses too.
     let end = text.iter().rposition(|&byte| byte == b')')?;
     let mut fields = std::str::from_utf8(text.get(end + 2..)?).ok()?.split(' ');

@@ -7,7 +7,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use crate::cli::Globals;
 use crate::error::{Error, Result};
 use crate::log;
-use crate::spec;
+use crate::spec::Config;
 use crate::state::{self, State};
 
 /// How long the kernel may take to end killed processes.
@@ -50,22 +50,34 @@ pub fn signal_all(state: &State, number: i32) -> Result<()> {
 /// Removes a stopped container: stragglers, cgroups, state; then its poststop hooks run. Goes on
 /// after an error and gives the first one.
 pub fn container(globals: &Globals, state: &State) -> Result<()> {
+    let first = remains(globals, state);
+    match state.load_config() {
+        Ok(config) => crate::launch::poststop(&config, state),
+        // The bundle may be gone already: there are no hooks to run then.
+        Err(error) => log::debug(|| error.to_string()),
+    }
+    first
+}
+
+/// The same for whoever still has the configuration.
+pub fn known_container(globals: &Globals, state: &State, config: &Config) -> Result<()> {
+    let first = remains(globals, state);
+    crate::launch::poststop(config, state);
+    first
+}
+
+fn remains(globals: &Globals, state: &State) -> Result<()> {
     let mut first = Ok(());
     let mut keep = |result: Result<()>| {
         if first.is_ok() {
             first = result;
         }
     };
-    if !state.cgroup.is_empty() {
+    if !state.cgroup.is_empty() && !state.cgroups().remove_empty() {
         let cgroups = state.cgroups();
         keep(cgroups.kill());
         keep(cgroups.remove());
     }
     keep(state::remove_directory(&globals.root, &state.id));
-    match spec::load(&state.bundle) {
-        Ok(config) => crate::launch::poststop(&config, state),
-        // The bundle may be gone already: there are no hooks to run then.
-        Err(error) => log::debug(|| error.to_string()),
-    }
     first
 }

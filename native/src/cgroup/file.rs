@@ -1,6 +1,7 @@
 //! Reading and writing cgroup files.
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -10,6 +11,17 @@ use crate::error::{Context, Error, Result};
 /// Writes `value` in one write call. The error names the file, the value and a way out.
 pub fn write(path: &Path, value: &str) -> Result<()> {
     try_write(path, value).map_err(|error| explain(path, value, &error))
+}
+
+/// As `write`; the open file goes to `files`, whose owner closes many at once.
+pub fn write_into(path: &Path, value: &str, files: &mut Vec<OwnedFd>) -> Result<()> {
+    let mut write = || {
+        let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+        let written = file.write_all(value.as_bytes());
+        files.push(file.into());
+        written
+    };
+    write().map_err(|error| explain(path, value, &error))
 }
 
 /// As `write`, with the bare error for callers that decide by it.

@@ -34,9 +34,19 @@ pub fn detect() -> Result<Vec<Hierarchy>> {
 
 /// In as few reads as there can be.
 fn read(path: &'static str) -> Result<String> {
-    const ROOM: usize = 32 << 10;
-    let mut text = Vec::with_capacity(ROOM);
-    let mut read = || std::fs::File::open(path)?.read_to_end(&mut text);
+    const ROOM: usize = 16 << 10;
+    let mut text = Vec::new();
+    let mut part = [0; ROOM];
+    let mut read = || {
+        let mut file = std::fs::File::open(path)?;
+        // A read_to_end would ask for the size first, which these files do not have.
+        loop {
+            match file.read(&mut part)? {
+                0 => return Ok::<_, std::io::Error>(()),
+                length => text.extend_from_slice(&part[..length]),
+            }
+        }
+    };
     read().at("read the cgroup layout", path)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

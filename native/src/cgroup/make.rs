@@ -123,6 +123,10 @@ fn inherit_cpuset(directory: &Path, (depth, fresh): (usize, bool)) -> Result<()>
     let Some(parent) = directory.parent().filter(|_| depth > 0) else {
         return Ok(());
     };
+    // Our own directory above has asked the kernel to copy both into each new one.
+    if fresh && !file::read(&directory.join("cpuset.mems"))?.is_empty() {
+        return Ok(());
+    }
     for name in ["cpuset.cpus", "cpuset.mems"] {
         let target = directory.join(name);
         if !fresh && !file::read(&target)?.is_empty() {
@@ -135,6 +139,10 @@ fn inherit_cpuset(directory: &Path, (depth, fresh): (usize, bool)) -> Result<()>
             value = file::read(&source)?;
         }
         file::write(&target, &value)?;
+    }
+    if depth > 1 {
+        // A kernel without it is fine: then each directory is filled as this one was.
+        let _ = file::try_write(&parent.join("cgroup.clone_children"), "1");
     }
     Ok(())
 }

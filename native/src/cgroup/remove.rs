@@ -10,6 +10,18 @@ use crate::error::{Context, Result};
 /// Killed processes leave their cgroup when the kernel has taken them apart.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Removes directories that are empty, as those of a container are whose pid namespace has ended.
+/// False: something is in one of them.
+pub fn remove_empty(cgroups: &Cgroups) -> bool {
+    let empty = cgroups
+        .unique()
+        .all(|directory| missing_is_fine(std::fs::remove_dir(directory)).is_ok());
+    if empty {
+        remove_shared_parents(cgroups);
+    }
+    empty
+}
+
 pub fn remove(cgroups: &Cgroups) -> Result<()> {
     let mut first = Ok(());
     for directory in cgroups.unique() {
@@ -19,8 +31,8 @@ pub fn remove(cgroups: &Cgroups) -> Result<()> {
                 error.hint("stop the processes in its cgroup.procs and try again")
             });
         }
-        remove_shared_parent(directory);
     }
+    remove_shared_parents(cgroups);
     first
 }
 
@@ -67,13 +79,14 @@ fn missing_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
     }
 }
 
-/// `pavlos` above the last container: rmdir fails, rightly, while another is there. Tried in each
-/// hierarchy: containers that end at the same time leave them in different orders.
-fn remove_shared_parent(directory: &Path) {
-    if let Some(parent) = directory
-        .parent()
-        .filter(|parent| parent.ends_with("pavlos"))
-    {
-        let _ = std::fs::remove_dir(parent);
+/// `pavlos` above the last container, in every hierarchy, after all of this container's own
+/// directories: rmdir fails, rightly, while another is there, and that one, being later, will try
+/// again. So the first refusal answers for all hierarchies.
+fn remove_shared_parents(cgroups: &Cgroups) {
+    let parents = cgroups.unique().filter_map(Path::parent);
+    for parent in parents.filter(|parent| parent.ends_with("pavlos")) {
+        if std::fs::remove_dir(parent).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {
+            return;
+        }
     }
 }

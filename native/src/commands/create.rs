@@ -15,6 +15,8 @@ use crate::terminal::pty;
 pub struct Options {
     pub id: Option<String>,
     pub bundle: Option<PathBuf>,
+    /// In place of the bundle's config.json.
+    pub config: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
     pub console_socket: Option<PathBuf>,
     pub preserve_fds: u32,
@@ -60,6 +62,7 @@ impl Options {
     pub fn take(&mut self, name: &str, args: &mut lexopt::Parser) -> Result<bool> {
         match name {
             "bundle" | "b" => self.bundle = Some(PathBuf::from(args.value().map_err(usage)?)),
+            "config" | "f" => self.config = Some(PathBuf::from(args.value().map_err(usage)?)),
             "pid-file" => self.pid_file = Some(PathBuf::from(args.value().map_err(usage)?)),
             "console-socket" => {
                 self.console_socket = Some(PathBuf::from(args.value().map_err(usage)?));
@@ -95,10 +98,17 @@ impl Options {
         stdio: [Option<std::os::fd::OwnedFd>; 3],
     ) -> Result<Request<'a>> {
         let bundle = self.bundle()?;
+        let config = match &self.config {
+            Some(path) => Some(
+                std::path::absolute(path).at("open configuration", path.display().to_string())?,
+            ),
+            None => None,
+        };
         Ok(Request {
             root: &globals.root,
             id: self.id()?,
             bundle,
+            config,
             stdio,
             gate,
             die_with_parent: false,

@@ -11,7 +11,6 @@ use super::create::{Options, option_name, unknown};
 use crate::cli::{Globals, usage};
 use crate::error::{Context, Error, Result};
 use crate::launch::{self, Created, Gate};
-use crate::spec;
 use crate::supervise;
 use crate::teardown;
 use crate::terminal::foreground;
@@ -97,16 +96,15 @@ fn detached(globals: &Globals, options: &Options) -> Result<u8> {
 fn in_foreground(globals: &Globals, options: &Options) -> Result<u8> {
     let signals = foreground::block_signals()?;
     let mut request = options.request(globals, Gate::Direct, [None, None, None])?;
-    let terminal = spec::load(&request.bundle)?
-        .process
-        .is_some_and(|process| process.terminal);
+    let config = request.load()?;
+    let terminal = (config.process.as_ref()).is_some_and(|process| process.terminal);
     let mut pipes = None;
     if !terminal {
         let (relay, theirs) = foreground::pipes()?;
         pipes = Some(relay);
         request.stdio = theirs;
     }
-    let mut created = launch::create(&request)?;
+    let mut created = launch::create_from(&request, config)?;
     // The command's ends are its own now; ours would keep its pipes open.
     drop(request);
     started(globals, &mut created, |created| options.announce(created))?;
@@ -117,7 +115,7 @@ fn in_foreground(globals: &Globals, options: &Options) -> Result<u8> {
     };
     let relayed = relay.relay(created.pidfd.as_fd(), &signals);
     let code = wait(&created);
-    teardown::container(globals, &created.state)?;
+    teardown::known_container(globals, &created.state, &created.config)?;
     relayed?;
     code
 }
@@ -133,7 +131,7 @@ fn started(
         .inspect_err(|_| {
             let _ = teardown::kill(&created.state);
             let _ = waitid(WaitId::PidFd(created.pidfd.as_fd()), WaitIdOptions::EXITED);
-            let _ = teardown::container(globals, &created.state);
+            let _ = teardown::known_container(globals, &created.state, &created.config);
         })
 }
 

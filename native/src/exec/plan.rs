@@ -28,7 +28,7 @@ pub struct Plan {
 
 /// Reads the bundle and puts the request on top.
 pub fn make(state: &State, request: &Request) -> Result<Plan> {
-    let config = spec::load(&state.bundle)?;
+    let config = state.load_config()?;
     let mut user = request.user.clone();
     let mut process = match &request.process {
         Some(path) => {

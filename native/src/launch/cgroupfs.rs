@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rustix::fs::FileType;
+
 use super::init::Init;
 use super::mounts::{attach, filesystem, set, target};
 use super::options::{Data, Options};
@@ -37,7 +39,7 @@ pub fn mount(init: &Init, mount: &Mount) -> Result<()> {
         ..mount.clone()
     };
     let tree = filesystem("cgroup", &holder, &holder.options)?;
-    let at = target(init.root()?, &mount.destination, &tree)?;
+    let at = target(init.root()?, &mount.destination, FileType::Directory)?;
     attach(&tree, &at, &mount.destination)?;
     for hierarchy in &hierarchies {
         one(
@@ -81,7 +83,7 @@ fn one(init: &Init, mount: &Mount, at: &Path, data: &[Data]) -> Result<()> {
         ..mount.clone()
     };
     let tree = filesystem(&at.display().to_string(), &mount, &mount.options)?;
-    let target = target(init.root()?, at, &tree)?;
+    let target = target(init.root()?, at, FileType::Directory)?;
     attach(&tree, &target, at)
 }
 

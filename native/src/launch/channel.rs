@@ -16,8 +16,8 @@ use crate::error::{Context, Error, Result};
 
 const STEP: &str = "talk to the container's init";
 
-/// The largest message: an error's text may hold paths.
-const MAX: usize = 64 << 10;
+/// The largest message; an error's text is cut to fit.
+const MAX: usize = 16 << 10;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,8 +57,7 @@ impl Channel {
     }
 
     pub fn send(&self, message: &Message, fd: Option<BorrowedFd<'_>>) -> Result<()> {
-        let text =
-            serde_json::to_vec(message).map_err(|error| Error::new(STEP, "", error.to_string()))?;
+        let text = encode(message)?;
         let fds = fd.as_slice();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -77,7 +76,7 @@ impl Channel {
 
     /// The next message; None when the other end is closed.
     pub fn receive(&self) -> Result<Option<(Message, Option<OwnedFd>)>> {
-        let mut text = vec![0u8; MAX];
+        let mut text = [0u8; MAX];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let length = loop {
@@ -113,6 +112,18 @@ impl Channel {
     }
 }
 
+fn encode(message: &Message) -> Result<Vec<u8>> {
+    let encode = |message| {
+        serde_json::to_vec(message).map_err(|error| Error::new(STEP, "", error.to_string()))
+    };
+    match (encode(message)?, message) {
+        (text, Message::Failed(error)) if text.len() > MAX => {
+            encode(&Message::Failed(error.cut(MAX / 24)))
+        }
+        (text, _) => Ok(text),
+    }
+}
+
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -133,6 +144,18 @@ mod tests {
         };
         assert_eq!(got.to_string(), sent.to_string());
         assert_eq!((got.errno, got.exit), (sent.errno, sent.exit));
+    }
+
+    #[test]
+    fn an_error_that_is_too_long_arrives_cut() {
+        let (one, other) = Channel::pair().unwrap();
+        let sent =
+            Error::new("mount", "/x".repeat(MAX), "\u{1}ä".repeat(MAX)).hint("try".repeat(MAX));
+        one.send(&Message::Failed(sent), None).unwrap();
+        let Some((Message::Failed(got), None)) = other.receive().unwrap() else {
+            panic!("no error")
+        };
+        assert!(got.subject.starts_with("/x/x"));
     }
 
     #[test]

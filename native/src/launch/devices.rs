@@ -1,6 +1,6 @@
 //! Device nodes, the links of /dev, and the console.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
@@ -10,6 +10,7 @@ use super::init::Init;
 use super::mounts::{attach, copy};
 use crate::error::{Context, Error, Result};
 use crate::spec::linux::{Device, DeviceKind};
+use crate::sys::descriptor::leave;
 use crate::sys::mount::Recursive;
 use crate::sys::process::terminal_peer;
 
@@ -26,7 +27,7 @@ pub fn node(init: &Init, device: &Device) -> Result<()> {
             "the path has no last name",
         ));
     };
-    let parent = init.root()?.make_dir(parent, 0o755)?;
+    let parent = directory(init, parent)?;
     let mode = Mode::from_raw_mode(device.file_mode.unwrap_or(0o666) & 0o7777);
     let number = rustix::fs::makedev(device.major, device.minor);
     match rustix::fs::mknodat(&parent, name, file_type(device.kind), mode, number) {
@@ -64,9 +65,31 @@ pub fn node(init: &Init, device: &Device) -> Result<()> {
     .at("give device to its owner", subject)
 }
 
+/// Where a node is made; the fresh /dev is open already.
+fn directory<'a>(init: &'a Init, path: &Path) -> Result<Place<'a>> {
+    match &init.dev {
+        Some(dev) if path == Path::new("/dev") => Ok(Place::Open(dev.as_fd())),
+        _ => init.root()?.make_dir(path, 0o755).map(Place::Own),
+    }
+}
+
+enum Place<'a> {
+    Open(BorrowedFd<'a>),
+    Own(OwnedFd),
+}
+
+impl AsFd for Place<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Open(fd) => *fd,
+            Self::Own(fd) => fd.as_fd(),
+        }
+    }
+}
+
 /// A symbolic link in the fresh /dev.
 pub fn link(init: &Init, name: &str, target: &str) -> Result<()> {
-    let directory = init.root()?.make_dir(Path::new("/dev"), 0o755)?;
+    let directory = directory(init, Path::new("/dev"))?;
     match rustix::fs::symlinkat(target, &directory, name) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(Error::os("make link", format!("/dev/{name}"), errno)),
@@ -120,12 +143,26 @@ pub fn verify(fd: impl AsFd, kind: FileType, major: u32, minor: u32, path: &Path
 
 fn bind(init: &Init, device: &Device) -> Result<()> {
     let host = hosts(device)?;
-    let target = init.root()?.make_file(&device.path)?;
-    attach(
-        copy(&host, Recursive::No, &device.path)?,
-        &target,
-        &device.path,
-    )
+    let target = empty_file(init, &device.path)?;
+    let tree = copy(&host, Recursive::No, &device.path)?;
+    attach(&tree, &target, &device.path)?;
+    [host, target, tree].into_iter().for_each(leave);
+    Ok(())
+}
+
+/// What the host's node is mounted on; in the fresh /dev there is nothing before.
+fn empty_file(init: &Init, path: &Path) -> Result<OwnedFd> {
+    if let (Some(dev), Some(name)) = (&init.dev, path.strip_prefix("/dev").ok())
+        && name.components().count() == 1
+    {
+        let flags =
+            OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
+        match rustix::fs::openat(dev, name, flags, Mode::from_raw_mode(0o644)) {
+            Err(Errno::EXIST) => {}
+            other => return other.at("make device", path.display().to_string()),
+        }
+    }
+    init.root()?.make_file(path)
 }
 
 /// The host's node, by its path or by its number.

@@ -66,8 +66,13 @@ pub fn exec(init: &mut Init) -> Result<Infallible> {
         process::io_priority(priority)?;
     }
     standard_descriptors(init, &ids)?;
-    make_cwd(init.root()?, &process.cwd);
-    let entered = rustix::process::chdir(&process.cwd);
+    // Pivoting has led to "/" already.
+    let below = process.cwd != Path::new("/");
+    let mut entered = Ok(());
+    if below {
+        make_cwd(init.root()?, &process.cwd);
+        entered = rustix::process::chdir(&process.cwd);
+    }
     let command = Command::new(&process.args, &env)?;
     sys::signal::unblock_all();
     rustix::process::umask(Mode::from_raw_mode(
@@ -77,7 +82,9 @@ pub fn exec(init: &mut Init) -> Result<Infallible> {
         Some(filter) => filter.install().map(drop),
         None => Ok(()),
     })?;
-    enter_cwd(&process.cwd, entered)?;
+    if below {
+        enter_cwd(&process.cwd, entered)?;
+    }
     init.live_with_parent()?;
     command.run()
 }
@@ -188,11 +195,9 @@ fn identity(init: &Init, process: &Process, env: &mut Vec<String>) -> Result<Ids
     if wanted.is_none() && has_home {
         return Ok(plain);
     }
-    let number = process.user.uid.to_string();
-    let found = find_user(init.root()?, wanted.unwrap_or(&number));
-    let (ids, home) = match (wanted, found) {
-        (Some(_), found) => {
-            let user = found?;
+    let (ids, home) = match wanted {
+        Some(wanted) => {
+            let user = find_user(init.root()?, wanted)?;
             (
                 Ids {
                     uid: user.uid,
@@ -202,7 +207,12 @@ fn identity(init: &Init, process: &Process, env: &mut Vec<String>) -> Result<Ids
                 user.home,
             )
         }
-        (None, found) => (plain, found.ok().and_then(|user| user.home)),
+        None => {
+            let number = process.user.uid.to_string();
+            let passwd = read_account_file(init.root()?, "/etc/passwd");
+            let known = user::lookup(&passwd, b"", &number).ok();
+            (plain, known.and_then(|user| user.home))
+        }
     };
     if !has_home {
         let home = home.map_or_else(|| OsString::from("/"), PathBuf::into_os_string);
@@ -283,9 +293,7 @@ fn standard_descriptors(init: &Init, ids: &Ids) -> Result<()> {
 
 /// Missing directories are made, as other runtimes do; what stands in the way is found on entry.
 fn make_cwd(root: &RootFd, cwd: &Path) {
-    if cwd != Path::new("/") {
-        let _ = root.make_dir(cwd, 0o755);
-    }
+    let _ = root.make_dir(cwd, 0o755);
 }
 
 /// The directory is entered as the user, whose right it must be; one that only root could enter

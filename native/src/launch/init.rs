@@ -38,6 +38,10 @@ pub struct Init<'a> {
     pub terminal: Option<OwnedFd>,
     /// The empty directory that hides others, once mounted.
     pub empty: Option<OwnedFd>,
+    /// The device that hides files, certainly /dev/null.
+    pub null: Option<OwnedFd>,
+    /// The fresh /dev: what is made in it is made beneath this descriptor.
+    pub dev: Option<OwnedFd>,
 }
 
 /// Executes the plan; ends as the command, or with a word to the other end.
@@ -59,6 +63,8 @@ pub fn run(job: Job) -> ! {
         master: None,
         terminal: None,
         empty: None,
+        null: None,
+        dev: None,
     };
     init.close_foreign();
     let Err(error) = init.execute(operations);
@@ -70,7 +76,6 @@ impl Init<'_> {
     fn execute(&mut self, operations: Vec<Operation>) -> Result<std::convert::Infallible> {
         rustix::process::umask(rustix::fs::Mode::empty());
         self.live_with_parent()?;
-        self.channel.wait_for_go()?;
         for operation in operations {
             self.step(operation)?;
         }
@@ -80,6 +85,10 @@ impl Init<'_> {
     /// What the creating process had open is not the container's: a waiting init would keep a
     /// reader of the creator's pipes waiting too.
     fn close_foreign(&self) {
+        self.close_all_but(std::iter::empty());
+    }
+
+    fn close_all_but<'a>(&'a self, more: impl Iterator<Item = std::os::fd::BorrowedFd<'a>>) {
         use std::os::fd::{AsFd, AsRawFd};
         let own = [
             Some(self.channel.as_fd()),
@@ -91,14 +100,32 @@ impl Init<'_> {
             .into_iter()
             .flatten()
             .chain(stdio)
+            .chain(more)
             .map(|fd| fd.as_raw_fd().cast_unsigned());
         sys::process::close_others(numbers.chain(3..3 + self.request.preserve_fds).collect());
+    }
+
+    /// Closes what `descriptor::leave` has left, so that a waiting container holds nothing of the
+    /// host's.
+    fn close_left(&mut self) {
+        use std::os::fd::AsFd;
+        self.null = None;
+        self.empty = None;
+        self.dev = None;
+        let own = [
+            self.root.as_ref().map(AsFd::as_fd),
+            self.proc.as_ref().map(AsFd::as_fd),
+            self.master.as_ref().map(AsFd::as_fd),
+            self.terminal.as_ref().map(AsFd::as_fd),
+        ];
+        self.close_all_but(own.into_iter().flatten());
     }
 
     fn step(&mut self, operation: Operation) -> Result<()> {
         match operation {
             Operation::Join { kind, path } => namespaces::join(kind, &path),
             Operation::BecomeRoot { groups } => namespaces::become_root(self, groups),
+            Operation::Admission => self.channel.wait_for_go(),
             Operation::CgroupNamespace => {
                 sys::process::unshare(libc::CLONE_NEWCGROUP).at("make cgroup namespace", "")
             }
@@ -202,6 +229,7 @@ impl Init<'_> {
             pid: std::process::id().cast_signed(),
             start_time: 0,
             bundle: self.request.bundle.clone(),
+            config: None,
             created: String::new(),
             owner: 0,
             annotations: self.config.annotations.clone(),
@@ -219,6 +247,7 @@ impl Init<'_> {
 
     fn gate(&mut self) -> Result<()> {
         use std::os::fd::AsFd;
+        self.close_left();
         let master = self.master.take();
         self.channel
             .send(&Message::Ready, master.as_ref().map(AsFd::as_fd))?;

@@ -18,18 +18,54 @@ use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::root::{self, RootFd};
 use crate::spec::linux::NamespaceKind;
+use crate::sys::descriptor::leave;
 use crate::sys::mount::{MountAttr, Recursive, attr, mount_setattr};
 
 const STEP: &str = "mount";
 
 /// Executes one mount of config.json.
-pub fn mount(init: &Init, mount: Mount) -> Result<()> {
+pub fn mount(init: &mut Init, mount: Mount) -> Result<()> {
     if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") {
         return cgroupfs::mount(init, &mount);
     }
     let tree = detached(init, &mount)?;
-    let target = target(init.root()?, &mount.destination, &tree)?;
-    attach(&tree, &target, &mount.destination)
+    // The root of a filesystem is a directory; only what is bound may be a file.
+    let kind = match mount.options.bind {
+        Some(_) => root::kind(&tree).at("look at mount", subject(&mount))?,
+        None => FileType::Directory,
+    };
+    let target = match below_dev(init, &mount.destination, kind)? {
+        Some(target) => target,
+        None => target(init.root()?, &mount.destination, kind)?,
+    };
+    attach(&tree, &target, &mount.destination)?;
+    leave(target);
+    if mount.destination == Path::new("/dev") && mount.kind == "tmpfs" {
+        init.dev = Some(tree);
+    } else {
+        leave(tree);
+    }
+    Ok(())
+}
+
+/// The target of a mount right below the fresh /dev, where nothing can be in the way: made without
+/// looking for it first. None: it is elsewhere, or was there already.
+fn below_dev(init: &Init, destination: &Path, kind: FileType) -> Result<Option<OwnedFd>> {
+    let (Some(dev), Some(name)) = (&init.dev, destination.strip_prefix("/dev").ok()) else {
+        return Ok(None);
+    };
+    let subject = || destination.display().to_string();
+    if name.components().count() != 1 || kind != FileType::Directory {
+        return Ok(None);
+    }
+    match rustix::fs::mkdirat(dev, name, Mode::from_raw_mode(0o755)) {
+        Err(Errno::EXIST) => return Ok(None),
+        other => other.at("make mount target", subject())?,
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(dev, name, flags, Mode::empty())
+        .at("open mount target", subject())
+        .map(Some)
 }
 
 /// The mount as a tree that is nowhere yet, with all its flags.
@@ -83,7 +119,7 @@ pub fn copy(of: impl AsFd, recursive: Recursive, at: &Path) -> Result<OwnedFd> {
 /// The open target of a mount; made when it is missing: a directory for a directory, an empty
 /// file for anything else. /proc and /sys may not be links: what is written there later must
 /// reach the kernel and nothing else.
-pub fn target(root: &RootFd, destination: &Path, tree: impl AsFd) -> Result<OwnedFd> {
+pub fn target(root: &RootFd, destination: &Path, kind: FileType) -> Result<OwnedFd> {
     let subject = destination.display().to_string();
     if destination == Path::new("/proc") || destination == Path::new("/sys") {
         match root.open_without_links(destination, OFlags::PATH) {
@@ -99,8 +135,7 @@ pub fn target(root: &RootFd, destination: &Path, tree: impl AsFd) -> Result<Owne
             other => return other.at("open mount target", subject),
         }
     }
-    let directory = root::kind(&tree).at("look at mount", subject)? == FileType::Directory;
-    let made = if directory {
+    let made = if kind == FileType::Directory {
         root.make_dir(destination, 0o755)
     } else {
         root.make_file(destination)
@@ -195,7 +230,7 @@ pub fn filesystem(subject: &str, mount: &Mount, options: &Options) -> Result<Own
         fsconfig_create(&context)
     };
     run().map_err(|errno| explain(&context, subject, errno))?;
-    finish(&context, options, subject)
+    finish(context, options, subject)
 }
 
 /// The options one by one.
@@ -221,9 +256,11 @@ pub fn open_context(kind: &str, subject: &str) -> Result<OwnedFd> {
 }
 
 /// The configured filesystem as a detached mount with the flags of the options.
-pub fn finish(context: &OwnedFd, options: &Options, subject: &str) -> Result<OwnedFd> {
+pub fn finish(context: OwnedFd, options: &Options, subject: &str) -> Result<OwnedFd> {
     let flags = MountAttrFlags::from_bits_retain(options.attr.set as u32);
-    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, flags).at(STEP, subject)
+    let tree = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, flags).at(STEP, subject)?;
+    leave(context);
+    Ok(tree)
 }
 
 /// The kernel's own words about a refused mount wait in the context.

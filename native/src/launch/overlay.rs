@@ -35,7 +35,7 @@ pub fn make(subject: &str, options: &Options) -> Result<OwnedFd> {
     configure(&context, &rest.data)
         .and_then(|()| fsconfig_create(&context))
         .map_err(|errno| hint(explain(&context, subject, errno)))?;
-    finish(&context, options, subject)
+    finish(context, options, subject)
 }
 
 fn hint(error: Error) -> Error {

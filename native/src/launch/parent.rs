@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub id: &'a str,
     /// Absolute.
     pub bundle: PathBuf,
+    /// Absolute: in place of the bundle's config.json.
+    pub config: Option<PathBuf>,
     /// Descriptors 0, 1 and 2 of the command; None: this process's own. A terminal
     /// (`process.terminal`) takes the place of all three.
     pub stdio: [Option<OwnedFd>; 3],
@@ -46,6 +48,13 @@ pub struct Request<'a> {
     pub network: Option<PathBuf>,
 }
 
+impl Request<'_> {
+    /// Reads and checks the configuration.
+    pub fn load(&self) -> Result<Config> {
+        spec::load_from(&self.bundle, self.config.as_deref())
+    }
+}
+
 /// How the start is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
@@ -58,7 +67,7 @@ pub enum Gate {
 /// A container that is built and waits.
 #[derive(Debug)]
 pub struct Created {
-    /// As saved, `started` false.
+    /// `started` is false. Saved already only with Gate::Socket, where others have to find it.
     pub state: State,
     pub pidfd: OwnedFd,
     /// The terminal's master, when `process.terminal`.
@@ -73,10 +82,12 @@ impl Created {
     /// command's (not found: exit 127; not executable: 126); the container has ended then and
     /// is the caller's to delete.
     pub fn start(&mut self) -> Result<()> {
-        self.channel.send(&Message::Go, None)?;
-        started(&self.channel)?;
+        // Written before the command runs, which may look for it; after an error it is removed
+        // with everything else.
         self.state.started = true;
         self.state.save(&self.root)?;
+        self.channel.send(&Message::Go, None)?;
+        started(&self.channel)?;
         hooks::run(
             &self.config.hooks.poststart,
             &self.state,
@@ -89,8 +100,12 @@ impl Created {
 /// Builds the container up to its command. After an error nothing of it is left: no process,
 /// state, cgroup.
 pub fn create(request: &Request) -> Result<Created> {
+    create_from(request, request.load()?)
+}
+
+/// The same with the bundle's configuration, where it has been read already.
+pub fn create_from(request: &Request, mut config: Config) -> Result<Created> {
     super::kernel::check()?;
-    let mut config = spec::load(&request.bundle)?;
     if let Some(process) = &mut config.process {
         crate::spec::process::set_env(&mut process.env, &request.env);
     }
@@ -126,7 +141,7 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
             format!("it is {}, not created", status.name()),
         ));
     }
-    let config = spec::load(&state.bundle)?;
+    let config = state.load_config()?;
     let channel = connect(&state::directory(root, id)?)?;
     started(&channel)?;
     state.started = true;
@@ -167,15 +182,6 @@ impl Made {
 
 fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -> Result<Created> {
     let userns = userns::Mapping::of(&config)?;
-    let facts = plan::Facts {
-        bundle: request.bundle.clone(),
-        groups: userns.as_ref().is_none_or(userns::Mapping::allows_groups),
-        new_keyring: request.new_keyring,
-    };
-    let operations = plan::make(&config, &facts)?;
-    for operation in &operations {
-        log::debug(|| format!("plan: {operation:?}"));
-    }
     let cgroups = cgroup::Cgroups::create(
         &cgroup::Request {
             path: config.linux.cgroups_path.as_deref(),
@@ -185,7 +191,21 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         config.linux.resources.as_ref(),
     )?;
     let into = cgroups.v2_fd()?;
+    let facts = plan::Facts {
+        bundle: request.bundle.clone(),
+        groups: userns.as_ref().is_none_or(userns::Mapping::allows_groups),
+        new_keyring: request.new_keyring,
+        admission: match &userns {
+            Some(_) => plan::Admission::Ids,
+            None if into.is_some() && cgroups.only_v2() => plan::Admission::None,
+            None => plan::Admission::Cgroups,
+        },
+    };
     made.cgroups = Some(cgroups);
+    let operations = plan::make(&config, &facts)?;
+    for operation in &operations {
+        log::debug(|| format!("plan: {operation:?}"));
+    }
     let listener = match request.gate {
         Gate::Direct => None,
         Gate::Socket => Some(listen(directory)?),
@@ -212,10 +232,14 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
     let cgroups = made.cgroups.as_ref();
     let mut state = initial_state(request, &config, cgroups, pid)?;
     admit(userns.as_ref(), cgroups, into.is_some(), pid)?;
-    ours.send(&Message::Go, None)?;
+    if facts.admission != plan::Admission::None {
+        ours.send(&Message::Go, None)?;
+    }
     let console = follow(&ours, &config, &state)?;
-    state.save(request.root)?;
     state.pid = pid;
+    if request.gate == Gate::Socket {
+        state.save(request.root)?;
+    }
     Ok(Created {
         state,
         pidfd,
@@ -299,6 +323,7 @@ fn initial_state(
         pid,
         start_time: process.start_time,
         bundle: request.bundle.clone(),
+        config: request.config.clone(),
         created: time::now(),
         owner: rustix::process::getuid().as_raw(),
         annotations: config.annotations.clone(),

@@ -20,7 +20,9 @@ pub enum Operation {
     BecomeRoot {
         groups: bool,
     },
-    /// After the parent has moved init into its cgroups: they are the namespace's root.
+    /// Wait until the parent has given init what it cannot take itself: its id maps, its v1 cgroups.
+    Admission,
+    /// After that: the cgroups are the namespace's root.
     CgroupNamespace,
     TimeNamespace {
         offsets: Vec<(String, TimeOffset)>,
@@ -98,6 +100,18 @@ pub struct Facts {
     /// Supplementary groups can be set (not in a user namespace of one own id).
     pub groups: bool,
     pub new_keyring: bool,
+    pub admission: Admission,
+}
+
+/// What init has to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Nothing: it was born in its cgroup, and its ids are those of its parent.
+    None,
+    /// Its cgroups, while it builds the rest.
+    Cgroups,
+    /// Its id maps, before it may do anything.
+    Ids,
 }
 
 /// Keeps the kernel's own annotation names in one place.
@@ -111,6 +125,9 @@ pub fn make(config: &Config, facts: &Facts) -> Result<Vec<Operation>> {
     namespaces(&mut plan, config, facts);
     if config.linux.namespace(NamespaceKind::Mount).is_some() {
         root(&mut plan, config, facts)?;
+        if has_hooks(config) {
+            cgroup_namespace(&mut plan, config, facts);
+        }
         plan.push(Operation::RuntimeHooks);
         filesystem(&mut plan, config, facts)?;
     } else {
@@ -151,6 +168,9 @@ pub fn root_path(config: &Config, bundle: &Path) -> PathBuf {
 }
 
 fn namespaces(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) {
+    if facts.admission == Admission::Ids {
+        plan.push(Operation::Admission);
+    }
     // A user namespace is joined first: it owns the right to join the others. The parent joins
     // pid and user, because they count for children only or decide who may do the rest.
     for namespace in &config.linux.namespaces {
@@ -167,9 +187,6 @@ fn namespaces(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) {
         plan.push(Operation::BecomeRoot {
             groups: facts.groups,
         });
-    }
-    if config.linux.is_new(NamespaceKind::Cgroup) {
-        plan.push(Operation::CgroupNamespace);
     }
     if config.linux.is_new(NamespaceKind::Time) {
         let offsets = config
@@ -249,6 +266,10 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
         }
     }
     for mount in mounts {
+        // It shows the namespace's root, so the namespace must be there.
+        if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") {
+            cgroup_namespace(plan, config, facts);
+        }
         let dev = mount.destination == Path::new("/dev");
         plan.push(Operation::Mount(mount));
         if let (true, Some(config)) = (dev, nodes) {
@@ -282,6 +303,7 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
             .cloned()
             .map(Operation::Mask),
     );
+    cgroup_namespace(plan, config, facts);
     plan.push(Operation::Pivot);
     if config.root.as_ref().is_some_and(|root| root.readonly) {
         plan.push(Operation::ReadonlyRoot);
@@ -302,6 +324,33 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
     Ok(())
 }
 
+/// The wait for the cgroups and the namespace that begins there, once.
+fn cgroup_namespace(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) {
+    let done = |operation: &Operation| {
+        matches!(operation, Operation::Admission | Operation::CgroupNamespace)
+    };
+    let waits = facts.admission == Admission::Cgroups;
+    let is_new = config.linux.is_new(NamespaceKind::Cgroup);
+    let skip = usize::from(facts.admission == Admission::Ids);
+    if plan.iter().filter(|operation| done(operation)).count() > skip {
+        return;
+    }
+    if waits {
+        plan.push(Operation::Admission);
+    }
+    if is_new {
+        plan.push(Operation::CgroupNamespace);
+    }
+}
+
+/// Hooks see the container's processes where they belong.
+fn has_hooks(config: &Config) -> bool {
+    let hooks = &config.hooks;
+    !(hooks.prestart.is_empty()
+        && hooks.create_runtime.is_empty()
+        && hooks.create_container.is_empty())
+}
+
 /// The command shares the host's mounts: nothing can be mounted, only the root can differ.
 fn without_mounts(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Result<()> {
     if !config.mounts.is_empty() {
@@ -312,6 +361,7 @@ fn without_mounts(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> 
         )
         .hint("add {\"type\": \"mount\"} to linux.namespaces"));
     }
+    cgroup_namespace(plan, config, facts);
     plan.push(Operation::RuntimeHooks);
     plan.push(Operation::ChangeRoot(root_path(config, &facts.bundle)));
     Ok(())

@@ -12,6 +12,7 @@ use super::options::Options;
 use super::plan::Mount;
 use crate::error::{Context, Error, Result};
 use crate::root::{self, RootFd};
+use crate::sys::descriptor::leave;
 use crate::sys::mount::{MountAttr, Recursive, attr, mount_setattr, mount_setattr_at};
 
 /// Cuts this mount namespace off from the host's. With MS_SHARED (asked for by
@@ -100,7 +101,10 @@ pub fn readonly(init: &Init, path: &Path) -> Result<()> {
         ..MountAttr::default()
     };
     mount_setattr(&tree, Recursive::Yes, attr).at("make read-only", path.display().to_string())?;
-    attach_at(&tree, &target, path)
+    attach_at(&tree, &target, path)?;
+    leave(tree);
+    leave(target);
+    Ok(())
 }
 
 /// Covers a directory with an empty one, a file with /dev/null. A missing one needs no cover.
@@ -113,11 +117,23 @@ pub fn mask(init: &mut Init, path: &Path) -> Result<()> {
     let tree = match (directory, &init.empty) {
         (true, Some(empty)) => copy(empty, Recursive::No, path)?,
         (true, None) => empty(path)?,
-        (false, _) => copy(null(init.root()?)?, Recursive::No, path)?,
+        (false, _) => {
+            if init.null.is_none() {
+                init.null = Some(null(init.root()?)?);
+            }
+            copy(
+                init.null.as_ref().map_or(target.as_fd(), AsFd::as_fd),
+                Recursive::No,
+                path,
+            )?
+        }
     };
     attach_at(&tree, &target, path)?;
+    leave(target);
     if directory && init.empty.is_none() {
         init.empty = Some(tree);
+    } else {
+        leave(tree);
     }
     Ok(())
 }
@@ -166,4 +182,4 @@ fn null(root: &RootFd) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::launch::mounts::{attach, target as mount_target};
 use crate::launch::options::{Bind, Options};
 use crate::launch::plan::Mount;
@@ -130,7 +130,8 @@ fn perform(inside: &Inside, item: &Item, tree: Option<OwnedFd>) -> Outcome {
     }
     let Some(tree) = tree else { return Ok(()) };
     let put = |tree: &OwnedFd| {
-        let target = mount_target(&inside.root, &at, tree)?;
+        let kind = crate::root::kind(tree).at("look at mount", at.display().to_string())?;
+        let target = mount_target(&inside.root, &at, kind)?;
         attach(tree, &target, &at)
     };
     put(&tree).map_err(|error| {

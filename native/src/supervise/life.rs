@@ -117,6 +117,7 @@ fn create(
         root: &globals.root,
         id: &request.id,
         bundle: request.bundle.clone(),
+        config: None,
         stdio: pipes.theirs,
         gate: if hold { Gate::Socket } else { Gate::Direct },
         die_with_parent: true,

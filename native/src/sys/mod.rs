@@ -13,6 +13,8 @@ pub mod net;
 pub mod process;
 pub mod seccomp;
 pub mod signal;
+#[cfg(not(test))]
+mod start;
 
 use rustix::io::Errno;
 
