@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import { freeSpace } from "../host/disk.ts";
-import { currentSelf, readHostFacts } from "../host/facts.ts";
+import { readHostFacts } from "../host/facts.ts";
 import { realFiles } from "../host/real-files.ts";
+import { currentSelf } from "../host/self.ts";
 import { success } from "../model/result.ts";
 import { findNative } from "../native/find.ts";
 import { tryNamespace } from "../native/probe.ts";

@@ -1,6 +1,7 @@
 import type { Caller } from "../model/host.ts";
 import { failure, success } from "../model/result.ts";
 import { runInForeground } from "../native/foreground.ts";
+import { isTerminal } from "../ui/terminal.ts";
 import { type Invocation, listOption, textOption, type Verb } from "./invocation.ts";
 import { enterTarget, findTarget } from "./target.ts";
 
@@ -16,17 +17,10 @@ export const exec: Verb = async (invocation) => {
   if (!target.ok) return target;
   const native = enterTarget(target.value);
   if (!native.ok) return native;
-  const { binary, globals } = native.value;
   const tty = wantsTerminal(invocation);
   const flags = execFlags(invocation, target.value.project.host.caller, tty);
   return success(
-    await runInForeground(binary, [
-      ...globals,
-      "exec",
-      ...flags,
-      target.value.record.containerId,
-      ...command,
-    ]),
+    await runInForeground([...native.value, "exec", ...flags, target.value.record.containerId, ...command]),
   );
 };
 
@@ -46,7 +40,7 @@ export function execFlags(invocation: Invocation, caller: Caller, tty: boolean):
 /** --tty and --no-tty, else: is there one on both sides? */
 export function wantsTerminal({ options }: Invocation): boolean {
   if (typeof options.tty === "boolean") return options.tty;
-  return process.stdin.isTTY === true && process.stdout.isTTY === true;
+  return isTerminal(0) && isTerminal(1);
 }
 
 const terminalVariables = (tty: boolean): readonly string[] =>

@@ -1,5 +1,6 @@
-import { currentSelf, readHostFacts } from "../host/facts.ts";
+import { readHostFacts } from "../host/facts.ts";
 import { realFiles } from "../host/real-files.ts";
+import { currentSelf } from "../host/self.ts";
 import type { Event } from "../model/event.ts";
 import type { HostFacts } from "../model/host.ts";
 import type { Desired, ProjectIdentity } from "../model/project.ts";
@@ -110,7 +111,7 @@ export async function openRegistry(
 export function openTools({ host, paths }: Place): Result<RealTools, Problems> {
   const binary = findNative(realFiles, process.env);
   if (!binary.ok) return failure([binary.failure]);
-  const native = makeNative(binary.value, containersPath(paths));
+  const native = makeNative(binary.value, { root: containersPath(paths), scope: host.cgroup.scope });
   const flock = nativeFlock(binary.value);
   return success({ host, paths, files: realFiles, native, flock, env: process.env, binary: binary.value });
 }

@@ -11,19 +11,12 @@ export const shell: Verb = async (invocation) => {
   if (!target.ok) return target;
   const native = enterTarget(target.value);
   if (!native.ok) return native;
-  const { binary, globals } = native.value;
   const { caller } = target.value.project.host;
   const flags = execFlags(invocation, caller, wantsTerminal(invocation));
   const wanted = process.env.SHELL || caller.shell;
   const command = ["/bin/sh", "-c", findShell, "pavlos", wanted];
   return success(
-    await runInForeground(binary, [
-      ...globals,
-      "exec",
-      ...flags,
-      target.value.record.containerId,
-      ...command,
-    ]),
+    await runInForeground([...native.value, "exec", ...flags, target.value.record.containerId, ...command]),
   );
 };
 

@@ -53,17 +53,14 @@ export async function findTarget(
   return success(target);
 }
 
-/** pavlosc and what every call of it begins with, when the environment runs. */
-export function enterTarget({
-  project,
-  record,
-}: Target): Result<{ readonly binary: string; readonly globals: readonly string[] }, readonly Problem[]> {
+/** The beginning of pavlosc's command line to enter an environment, when that runs. */
+export function enterTarget({ project, record }: Target): Result<readonly string[], readonly Problem[]> {
   const binary = findNative(realFiles, process.env);
   if (!binary.ok) return failure([binary.failure]);
   const root = containersPath(project.paths);
   const state = readContainerState(realFiles, root, record.containerId);
   if (state === null || !isAlive(realFiles, state)) return failure([notRunning(record)]);
-  return success({ binary: binary.value, globals: ["--root", root] });
+  return success([...project.host.cgroup.scope, binary.value, "--root", root]);
 }
 
 const notRunning = ({ name, stopped }: InstanceRecord): Problem => ({

@@ -1,24 +1,43 @@
 import { join } from "node:path";
 import type { CgroupFacts } from "../model/host.ts";
 import type { Files } from "./files.ts";
+import { isInPath, reachable, type Self } from "./self.ts";
 
 /**
  * Which controllers this caller can limit. Root uses the top of each hierarchy; everybody else may
- * only make groups below the own one, where somebody delegated it.
+ * only make groups below the own one, where somebody delegated it, or in a scope of the user's systemd.
  */
-export function readCgroupFacts(files: Files, uid: number): CgroupFacts {
+export function readCgroupFacts(files: Files, self: Self): CgroupFacts {
   const mounts = cgroupMounts(files.readText("/proc/self/mountinfo") ?? "");
   const own = ownGroups(files.readText("/proc/self/cgroup") ?? "");
+  const version = versionOf(mounts);
   const controllers = new Set<string>();
   for (const mount of mounts) {
-    const group = uid === 0 ? "/" : (own.get(mount.controllers[0] ?? "") ?? "/");
+    const group = self.uid === 0 ? "/" : (own.get(mount.controllers[0] ?? "") ?? "/");
     const directory = join(mount.point, belowRoot(group, mount.root));
     if (!files.writable(directory)) continue;
     for (const controller of mount.version === 1 ? mount.controllers : unified(files, directory)) {
       controllers.add(controller);
     }
   }
-  return { controllers: [...controllers].sort(), version: versionOf(mounts) };
+  const [only] = mounts;
+  if (self.uid === 0 || version !== 2 || controllers.size > 0 || only === undefined)
+    return { controllers: [...controllers].sort(), version, scope: [] };
+  return { ...userScope(files, self, only.point), version };
+}
+
+/** A login session's own group belongs to root; that of the user's service manager is the user's. */
+function userScope(files: Files, self: Self, point: string): Pick<CgroupFacts, "controllers" | "scope"> {
+  const { uid, env } = self;
+  const manager = join(point, `user.slice/user-${uid}.slice/user@${uid}.service`);
+  const controllers = unified(files, manager);
+  const runtime = env.XDG_RUNTIME_DIR || `/run/user/${uid}`;
+  const answers = reachable(files, join(runtime, "systemd/private")) !== null;
+  if (controllers.length === 0 || !answers || !isInPath(files, self, "systemd-run"))
+    return { controllers: [], scope: [] };
+  const scope = "systemd-run --user --scope --quiet --collect -p Delegate=yes --".split(" ");
+  const named = env.XDG_RUNTIME_DIR ? scope : ["env", `XDG_RUNTIME_DIR=${runtime}`, ...scope];
+  return { controllers: [...controllers].sort(), scope: named };
 }
 
 interface CgroupMount {

@@ -1,16 +1,8 @@
 import { cpus, release, totalmem, userInfo } from "node:os";
-import { join } from "node:path";
 import type { Caller, HostFacts, IdRange } from "../model/host.ts";
 import { readCgroupFacts } from "./cgroup.ts";
-import { errnoOf } from "./errno.ts";
-import type { FileStatus, Files } from "./files.ts";
-
-/** Who asks: of the process, so that tests can be anybody. */
-export interface Self {
-  readonly uid: number;
-  readonly gid: number;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
+import type { Files } from "./files.ts";
+import { isInPath, reachable, type Self } from "./self.ts";
 
 /** Reads the facts about this machine once; a few small files. */
 export function readHostFacts(files: Files, self: Self): HostFacts {
@@ -20,16 +12,9 @@ export function readHostFacts(files: Files, self: Self): HostFacts {
     cpus: cpus().length,
     memory: totalmem(),
     caller: readCaller(files, self),
-    cgroup: readCgroupFacts(files, self.uid),
+    cgroup: readCgroupFacts(files, self),
   };
 }
-
-/** This process, as it was started. */
-export const currentSelf = (): Self => ({
-  uid: process.getuid?.() ?? 0,
-  gid: process.getgid?.() ?? 0,
-  env: process.env,
-});
 
 export function readCaller(files: Files, self: Self): Caller {
   const account = accountOf(files, self.uid);
@@ -94,23 +79,6 @@ export function idRanges(text: string, owners: readonly string[]): readonly IdRa
     if (Number.isInteger(range.start) && Number.isInteger(range.count) && range.count > 0) ranges.push(range);
   }
   return ranges;
-}
-
-function isInPath(files: Files, self: Self, program: string): boolean {
-  const path = self.env.PATH ?? "/usr/bin:/bin";
-  return path
-    .split(":")
-    .some((directory) => directory !== "" && reachable(files, join(directory, program)) !== null);
-}
-
-/** What the caller may not even look at (a PATH or HOME left behind by `su`) is not there for it. */
-function reachable(files: Files, path: string): FileStatus | null {
-  try {
-    return files.status(path);
-  } catch (error) {
-    if (errnoOf(error) === "EACCES") return null;
-    throw error;
-  }
 }
 
 const lines = (text: string | null): readonly string[] =>

@@ -34,4 +34,9 @@ export interface CgroupFacts {
   /** Controllers that this caller can limit, in either hierarchy: "memory", "cpu", "pids", ... */
   readonly controllers: readonly string[];
   readonly version: 1 | 2 | "hybrid" | "none";
+  /**
+   * argv to put in front of a program that makes containers or enters them: it moves into a group
+   * where this caller may set limits (a scope of the user's systemd). Empty: not needed, or not to be had.
+   */
+  readonly scope: readonly string[];
 }

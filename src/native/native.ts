@@ -45,8 +45,14 @@ export interface RealNative extends Native {
   readonly hold: (descriptor: number | null) => void;
 }
 
-/** `root` is where the containers' states are. */
-export function makeNative(binary: string, root: string): RealNative {
+export interface NativePlace {
+  /** Where the containers' states are. */
+  readonly root: string;
+  /** What stands in front of commands that make or enter containers (CgroupFacts). */
+  readonly scope: readonly string[];
+}
+
+export function makeNative(binary: string, { root, scope }: NativePlace): RealNative {
   const globals = ["--root", root, "--log-format", "json"];
   let held: number | null = null;
   return {
@@ -55,7 +61,9 @@ export function makeNative(binary: string, root: string): RealNative {
     },
     run: (args, options = {}) =>
       new Promise((resolve) => {
-        const child = spawn(binary, [...globals, ...args], {
+        const prefix = scoped.has(args[0] ?? "") ? scope : [];
+        const [program = "", ...rest] = [...prefix, binary, ...globals, ...args];
+        const child = spawn(program, rest, {
           stdio: [
             options.input === undefined && options.stream === undefined ? "ignore" : "pipe",
             "pipe",
@@ -88,6 +96,8 @@ export function makeNative(binary: string, root: string): RealNative {
       }),
   };
 }
+
+const scoped: ReadonlySet<string> = new Set(["run", "exec"]);
 
 /** What is cut off must not look complete: the process is killed before it sees an end. */
 function feed(child: ChildProcess, { input, stream }: NativeOptions): void {

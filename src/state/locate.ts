@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Self } from "../host/facts.ts";
 import type { Files } from "../host/files.ts";
+import type { Self } from "../host/self.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { StatePaths } from "./paths.ts";

@@ -36,7 +36,7 @@ export function processTerminal(): Terminal {
 }
 
 /** process.stdout and node:tty load streams and sockets: only what may be a terminal is worth that. */
-function isTerminal(descriptor: 0 | 1 | 2): boolean {
+export function isTerminal(descriptor: 0 | 1 | 2): boolean {
   try {
     const status = fstatSync(descriptor);
     if (!status.isCharacterDevice() || status.rdev >> 8 === memoryDevices) return false;

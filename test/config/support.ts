@@ -24,7 +24,7 @@ export const machine: HostFacts = {
     subgids: [],
     mapHelpers: false,
   },
-  cgroup: { controllers: ["cpu", "memory", "pids"], version: 2 },
+  cgroup: { controllers: ["cpu", "memory", "pids"], version: 2, scope: [] },
 };
 
 /** Files by absolute path; a path that ends in / is an empty directory. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { readCgroupFacts } from "../../src/host/cgroup.ts";
-import { currentSelf, idRanges, readCaller, readHostFacts } from "../../src/host/facts.ts";
+import { idRanges, readCaller, readHostFacts } from "../../src/host/facts.ts";
 import { realFiles } from "../../src/host/real-files.ts";
+import { currentSelf } from "../../src/host/self.ts";
 import { memoryFiles } from "./support/memory-files.ts";
 
 function machine(texts: Record<string, string>, directories: readonly string[] = []) {
@@ -103,14 +104,39 @@ describe("cgroups", () => {
   };
 
   it("of version 2 are the user's where they are delegated", () => {
-    expect(readCgroupFacts(machine({ ...v2, ...delegated }), 1000)).toEqual({
+    expect(readCgroupFacts(machine({ ...v2, ...delegated }), me())).toEqual({
       controllers: ["memory", "pids"],
       version: 2,
+      scope: [],
     });
   });
 
   it("of version 2 are nobody's where they are not", () => {
-    expect(readCgroupFacts(machine(v2), 1000)).toEqual({ controllers: [], version: 2 });
+    expect(readCgroupFacts(machine(v2), me())).toEqual({ controllers: [], version: 2, scope: [] });
+  });
+
+  it("of version 2 are in a scope of the user's systemd where the session's group is root's", () => {
+    const manager = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service";
+    const systemd = {
+      [`${manager}/cgroup.controllers`]: "cpu memory pids\n",
+      [`${manager}/cgroup.subtree_control`]: "",
+      "/run/user/1000/systemd/private": "",
+      "/usr/bin/systemd-run": "",
+    };
+    const scope = "systemd-run --user --scope --quiet --collect -p Delegate=yes --".split(" ");
+    const session = me({ XDG_RUNTIME_DIR: "/run/user/1000" });
+    expect(readCgroupFacts(machine({ ...v2, ...systemd }), session)).toEqual({
+      controllers: ["cpu", "memory", "pids"],
+      version: 2,
+      scope,
+    });
+    expect(readCgroupFacts(machine({ ...v2, ...systemd }), me()).scope).toEqual([
+      "env",
+      "XDG_RUNTIME_DIR=/run/user/1000",
+      ...scope,
+    ]);
+    const { "/usr/bin/systemd-run": _, ...without } = systemd;
+    expect(readCgroupFacts(machine({ ...v2, ...without }), session).controllers).toEqual([]);
   });
 
   it("of version 1 and hybrid hosts count by hierarchy", () => {
@@ -126,7 +152,7 @@ describe("cgroups", () => {
       },
       ["/sys/fs/cgroup/memory/mine"],
     );
-    expect(readCgroupFacts(files, 1000)).toEqual({ controllers: ["memory"], version: "hybrid" });
+    expect(readCgroupFacts(files, me())).toEqual({ controllers: ["memory"], version: "hybrid", scope: [] });
   });
 
   it("are seen below the part of a hierarchy that is mounted", () => {
@@ -137,11 +163,15 @@ describe("cgroups", () => {
       },
       ["/sys/fs/cgroup/memory/mine"],
     );
-    expect(readCgroupFacts(files, 1000)).toEqual({ controllers: ["memory"], version: 1 });
+    expect(readCgroupFacts(files, me())).toEqual({ controllers: ["memory"], version: 1, scope: [] });
   });
 
   it("may be missing altogether", () => {
-    expect(readCgroupFacts(memoryFiles(), 0)).toEqual({ controllers: [], version: "none" });
+    expect(readCgroupFacts(memoryFiles(), { ...me(), uid: 0 })).toEqual({
+      controllers: [],
+      version: "none",
+      scope: [],
+    });
   });
 });
 

@@ -24,7 +24,7 @@ export function host(caller: Partial<HostFacts["caller"]> = {}, more: Partial<Ho
     cpus: 4,
     memory: 2 ** 33,
     caller: { ...root, ...caller },
-    cgroup: { controllers: ["cpu", "cpuset", "memory", "pids", "blkio"], version: 1 },
+    cgroup: { controllers: ["cpu", "cpuset", "memory", "pids", "blkio"], version: 1, scope: [] },
     ...more,
   };
 }

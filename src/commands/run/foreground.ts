@@ -34,8 +34,9 @@ export async function runEnvironment(
   try {
     const built = await build(registry.value, stage);
     if (!built.ok) return failure([built.failure]);
-    const args = ["--root", containersPath(chosen.place.paths), "run", "--bundle", stage.bundle, stage.id];
-    return success(await runInForeground(registry.value.binary, args));
+    const { host, paths } = chosen.place;
+    const pavlosc = [...host.cgroup.scope, registry.value.binary, "--root", containersPath(paths)];
+    return success(await runInForeground([...pavlosc, "run", "--bundle", stage.bundle, stage.id]));
   } finally {
     await clear(registry.value, stage, chosen.place.paths);
   }

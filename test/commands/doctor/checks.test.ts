@@ -20,7 +20,7 @@ const healthy: Machine = {
       subgids: [{ start: 100000, count: 65536 }],
       mapHelpers: true,
     },
-    cgroup: { version: 2, controllers: ["cpu", "memory", "pids"] },
+    cgroup: { version: 2, controllers: ["cpu", "memory", "pids"], scope: [] },
   },
   read: (path) =>
     ({
@@ -122,7 +122,9 @@ describe("cgroups", () => {
     facts: { ...healthy.facts, cgroup },
   });
   it("without delegation get the two lines for systemd", () => {
-    const finding = look(withCgroup({ version: 2, controllers: ["memory", "pids"] })).get("cgroups");
+    const finding = look(withCgroup({ version: 2, controllers: ["memory", "pids"], scope: [] })).get(
+      "cgroups",
+    );
     expect(finding).toMatchObject({
       status: "warning",
       detail: expect.stringContaining("not delegated to ada: cpu"),
@@ -130,7 +132,7 @@ describe("cgroups", () => {
     expect(finding?.fix).toContain("Delegate=cpu cpuset io memory pids");
   });
   it("of version 1 are root's", () => {
-    expect(look(withCgroup({ version: 1, controllers: [] })).get("cgroups")?.fix).toContain(
+    expect(look(withCgroup({ version: 1, controllers: [], scope: [] })).get("cgroups")?.fix).toContain(
       "unified_cgroup_hierarchy=1",
     );
   });

@@ -7,7 +7,10 @@ import { host, me } from "../support.ts";
 
 const none = environment("web").resources;
 const resources = (changes: Partial<Resources>): Resources => ({ ...none, ...changes });
-const version2 = host({}, { cgroup: { controllers: ["cpu", "cpuset", "memory", "pids", "io"], version: 2 } });
+const version2 = host(
+  {},
+  { cgroup: { controllers: ["cpu", "cpuset", "memory", "pids", "io"], version: 2, scope: [] } },
+);
 
 describe("limits of a new container", () => {
   it("are only those that the file sets", () => {
@@ -27,7 +30,7 @@ describe("limits of a new container", () => {
   });
 
   it("leave out what nobody may set here", () => {
-    const bare = host(me, { cgroup: { controllers: ["pids"], version: 2 } });
+    const bare = host(me, { cgroup: { controllers: ["pids"], version: 2, scope: [] } });
     expect(limitsOf(resources({ memory: 1024, pids: 5 }), bare)).toEqual({ pids: { limit: 5 } });
   });
 });
@@ -51,7 +54,7 @@ describe("limits of a running container", () => {
 
 describe("limits that this machine cannot enforce", () => {
   it("give one notice that names them, the controllers and the fix", () => {
-    const bare = host(me, { cgroup: { controllers: ["pids"], version: 2 } });
+    const bare = host(me, { cgroup: { controllers: ["pids"], version: 2, scope: [] } });
     const spec = environment("web", { resources: resources({ memory: 1024, cpus: 1, pids: 5 }) });
     const [notice, ...others] = unenforced(spec, bare);
     expect(others).toEqual([]);

@@ -31,7 +31,7 @@ function drift(wanted: Partial<Resources>, live: Readonly<Record<string, string>
   };
   const process = { status: "running" as const, pid: 7, startedAt: null, exitCode: null, killed: false };
   const tools = {
-    host: host({}, { cgroup: { controllers, version } }),
+    host: host({}, { cgroup: { controllers, version, scope: [] } }),
     paths: { data: "/data", run: "/run" },
     files,
     native: fakeNative(() => ({})).native,
