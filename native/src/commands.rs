@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod changes;
+mod complete;
 mod copy;
 mod create;
 mod delete;
@@ -27,6 +28,7 @@ mod state;
 mod stop;
 mod unpack;
 mod update;
+mod verify;
 
 use crate::cli::Globals;
 use crate::error::{Error, Result};
@@ -94,6 +96,8 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("unpack", unpack::run, "unpack an archive into a new directory"),
     ("pack", pack::run, "write trees as an archive to standard output"),
     ("copy", copy::run, "inside a container: the copy step of a build"),
+    ("complete", complete::run, "make the directories that layers name only in passing"),
+    ("verify", verify::run, "compare unpacked layers with their lists"),
     ("publish", publish::run, "give finished directories their names, durably"),
     ("duplicate", duplicate::run, "copy a tree with all that belongs to it"),
     ("exchange", exchange::run, "two directories change names at one moment"),

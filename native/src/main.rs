@@ -6,6 +6,7 @@
 mod cgroup;
 mod cli;
 mod commands;
+mod complete;
 mod error;
 mod exec;
 mod launch;
@@ -30,3 +31,8 @@ mod tree;
 mod unpack;
 mod user;
 mod userns;
+mod verify;
+
+fn main() -> std::process::ExitCode {
+    cli::main(std::env::args_os().collect())
+}

@@ -10,6 +10,7 @@ mod fuzz;
 mod hash;
 mod header;
 mod inflate;
+pub mod list;
 mod name;
 mod owner;
 mod pax;
@@ -28,9 +29,9 @@ use rustix::fs::{Dir, Mode, syncfs};
 use serde::Serialize;
 
 use crate::error::{Context, Error, Result};
-pub use crate::unpack::dirs::magic_path;
+pub use crate::unpack::dirs::{magic_path, timestamps};
 use crate::unpack::entry::{Ending, Entries};
-pub use crate::unpack::name::show;
+pub use crate::unpack::name::{show, split};
 pub use crate::unpack::owner::{Owner, Squash};
 use crate::unpack::stream::Stream;
 use crate::unpack::tree::{Skipped, Tree};
@@ -48,6 +49,8 @@ pub struct Options {
     pub sync: bool,
     pub content: Content,
     pub expected: Expected,
+    /// Where to write the list of what was unpacked.
+    pub list: Option<File>,
 }
 
 /// What the archive is.
@@ -83,6 +86,11 @@ pub struct Summary {
     pub skipped: Vec<Skipped>,
     /// A layer that hides all layers below it.
     pub opaque: bool,
+    /// Directories that the archive has something in and does not name: their owner, mode and time
+    /// are for the layers below to say.
+    pub implied: usize,
+    /// The archive does not name its root: its owner and mode are another layer's.
+    pub bare: bool,
 }
 
 /// Unpacks `archive` into the empty directory `root`. After an error the tree is incomplete and
@@ -106,9 +114,14 @@ pub fn unpack(archive: File, root: OwnedFd, options: Options) -> Result<Summary>
     };
     let mut entries = Entries::new(Stream::new(data, options.max_bytes), ending);
     let whiteouts = diff_id.is_some().then(Whiteouts::default);
-    let mut tree = Tree::new(root, options.owner, whiteouts)?;
-    let mut count = 0;
+    let mut tree = Tree::new(
+        root,
+        options.owner,
+        (whiteouts, options.list.map(list::List::new)),
+    )?;
+    let (mut count, mut bare) = (0, true);
     while let Some(entry) = entries.next()? {
+        bare &= !entry.name.is_root();
         tree.place(&entry, &mut entries)?;
         count += 1;
     }
@@ -129,6 +142,8 @@ pub fn unpack(archive: File, root: OwnedFd, options: Options) -> Result<Summary>
         entries: count,
         skipped: finished.skipped,
         opaque: finished.opaque,
+        implied: finished.implied,
+        bare,
     })
 }
 

@@ -41,6 +41,7 @@ struct Request {
     sync: bool,
     content: Content,
     expected: Expected,
+    list: Option<File>,
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Request> {
@@ -55,6 +56,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
         sync: true,
         content: Content::Archive,
         expected: Expected::default(),
+        list: None,
     };
     let mut names = Vec::new();
     while let Some(arg) = args.next().map_err(usage)? {
@@ -81,6 +83,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
             Long("layer-by-attribute") => request.content = Content::Layer(Marker::Attribute),
             Long("sha256") => request.expected.sha256 = Some(digest(&mut args)?),
             Long("diff-id") => request.expected.diff_id = Some(digest(&mut args)?),
+            Long("list") => request.list = Some(list(&args.value().map_err(usage)?)?),
             Long("progress") => request.progress = true,
             Long("no-sync") => request.sync = false,
             Value(name) => names.push(name),
@@ -101,6 +104,11 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
         dir: dir.into(),
         ..request
     })
+}
+
+/// A new file, made with the caller's own rights.
+fn list(path: &OsStr) -> Result<File> {
+    File::create_new(path).at("make list", path.display().to_string())
 }
 
 /// `sha256:` in front of it is fine.
@@ -182,6 +190,7 @@ fn work(request: Request, archive: File, root: OwnedFd) -> Result<u8> {
         sync: request.sync,
         content: request.content,
         expected: request.expected,
+        list: request.list,
     };
     let summary = unpack(archive, root, options).map_err(|error| names.put_into(error))?;
     let line = serde_json::to_string(&summary)

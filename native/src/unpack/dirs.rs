@@ -4,7 +4,7 @@
 //! open: opened again, it gets back what it had. So memory is bounded whatever the archive holds.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
@@ -20,6 +20,10 @@ use crate::unpack::name::{show, split};
 /// Directories open at a time; the limit of descriptors is 1024 nearly everywhere.
 const MAX_OPEN: usize = 128;
 const WHILE_OPEN: u32 = 0o700;
+/// Bits that a directory hands down to what is made in it.
+const HANDED_DOWN: u32 = 0o2000;
+/// Most bytes of names of directories that are only implied; bounds memory.
+const MAX_IMPLIED: usize = 64 << 20;
 
 pub struct Dir {
     pub fd: OwnedFd,
@@ -56,6 +60,9 @@ pub struct Dirs {
     root: Rc<Dir>,
     open: HashMap<Vec<u8>, Rc<Dir>>,
     clock: u64,
+    /// Made on the way to something and not named since.
+    implied: BTreeSet<Vec<u8>>,
+    implied_bytes: usize,
 }
 
 /// What to do about a directory that is not there.
@@ -72,6 +79,8 @@ impl Dirs {
             root,
             open: HashMap::new(),
             clock: 0,
+            implied: BTreeSet::new(),
+            implied_bytes: 0,
         })
     }
 
@@ -102,6 +111,9 @@ impl Dirs {
         let Some((parent, name)) = split(path) else {
             return Ok(self.root());
         };
+        if !self.implied.is_empty() {
+            self.implied.remove(path);
+        }
         if let Some(dir) = self.cached(path) {
             return Ok(dir);
         }
@@ -120,10 +132,17 @@ impl Dirs {
 
     /// Forgets the directory at `path` and all below, because it is about to be removed.
     pub fn forget(&mut self, path: &[u8]) {
-        self.open.retain(|open, _| {
+        let stays = |open: &[u8]| {
             let rest = open.strip_prefix(path);
             !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        });
+        };
+        self.open.retain(|open, _| stays(open));
+        self.implied.retain(|open| stays(open));
+    }
+
+    /// Directories that nothing named and that were only on the way to something.
+    pub fn implied(&self) -> Vec<Vec<u8>> {
+        self.implied.iter().cloned().collect()
     }
 
     /// Closes all of them.
@@ -149,13 +168,29 @@ impl Dirs {
                 path.get(start..end).unwrap_or_default(),
             );
             let child = match open_at(&dir.fd, name) {
-                Err(Errno::NOENT) if missing == Missing::Make => make_at(&dir.fd, name),
+                Err(Errno::NOENT) if missing == Missing::Make => {
+                    self.imply(so_far)?;
+                    make_at(&dir.fd, name)
+                }
                 opened => opened,
             };
             let child = child.map_err(|errno| not_reached(so_far, errno))?;
             dir = self.keep(so_far.to_vec(), child)?;
         }
         Ok(dir)
+    }
+
+    fn imply(&mut self, path: &[u8]) -> Result<()> {
+        self.implied_bytes += path.len();
+        if self.implied_bytes > MAX_IMPLIED {
+            return Err(Error::new(
+                "unpack",
+                show(path),
+                "the archive has too many files in directories that it does not name",
+            ));
+        }
+        self.implied.insert(path.to_vec());
+        Ok(())
     }
 
     /// The nearest open directory on the way to `path`, and the length of its path.
@@ -246,8 +281,9 @@ fn open_at(parent: &OwnedFd, name: &[u8]) -> rustix::io::Result<Dir> {
 /// A directory that is there already: it gets back the mode and time that it has.
 fn existing(fd: OwnedFd) -> rustix::io::Result<Dir> {
     let finally = attributes(&fstat(&fd)?);
-    if finally.mode & WHILE_OPEN != WHILE_OPEN {
-        fchmod(&fd, Mode::from_raw_mode(finally.mode | WHILE_OPEN))?;
+    if finally.mode & (WHILE_OPEN | HANDED_DOWN) != WHILE_OPEN {
+        let mode = (finally.mode | WHILE_OPEN) & !HANDED_DOWN;
+        fchmod(&fd, Mode::from_raw_mode(mode))?;
     }
     Ok(Dir {
         fd,

@@ -12,32 +12,35 @@ use crate::unpack::sparse::Sparse;
 /// Zeros become a hole where they fill an aligned part of this many bytes.
 const HOLE: usize = 64 * 1024;
 
-/// Writes the data of `entry` from `entries`.
+/// Writes the data of `entry` from `entries`; gives the size, and the CRC-32 of a file without the
+/// archive's own holes.
 pub fn write(
     fd: &OwnedFd,
     entry: &Entry,
     entries: &mut Entries,
     (stored, sparse): (u64, Option<&Sparse>),
-) -> Result<()> {
+) -> Result<(u64, Option<u32>)> {
     let whole = [(0, stored)];
     let (segments, size) = sparse.map_or((&whole[..], stored), |sparse| {
         (sparse.segments.as_slice(), sparse.size)
     });
     let mut end = 0;
+    let mut crc = crc32fast::Hasher::new();
     for (offset, length) in segments {
-        end = end.max(segment(fd, entry, entries, (*offset, *length))?);
+        let part = (*offset, *length);
+        end = end.max(segment(fd, entry, (entries, &mut crc), part)?);
     }
-    match end < size {
-        true => ftruncate(fd, size).map_err(|errno| failed(entry, errno)),
-        false => Ok(()),
+    if end < size {
+        ftruncate(fd, size).map_err(|errno| failed(entry, errno))?;
     }
+    Ok((size, sparse.is_none().then(|| crc.finalize())))
 }
 
 /// Gives the end of what was really written.
 fn segment(
     fd: &OwnedFd,
     entry: &Entry,
-    entries: &mut Entries,
+    (entries, crc): (&mut Entries, &mut crc32fast::Hasher),
     (mut offset, mut length): (u64, u64),
 ) -> Result<u64> {
     let mut written = 0;
@@ -54,6 +57,7 @@ fn segment(
             }
             zeros => zeros,
         };
+        crc.update(piece.get(..count).unwrap_or_default());
         entries.consume(count)?;
         offset += count as u64;
         length -= count as u64;

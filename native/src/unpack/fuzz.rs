@@ -79,6 +79,7 @@ fn attempt(base: &Path, archive: &[u8], content: Content) -> bool {
         sync: false,
         content,
         expected: Expected::default(),
+        list: Some(memory()),
     };
     unpack(file, File::open(&tree).unwrap().into(), options).is_ok()
 }

@@ -4,8 +4,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, futimens, linkat, makedev,
-    mknodat, openat, statat, symlinkat, unlinkat, utimensat,
+    AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, fremovexattr, futimens,
+    linkat, makedev, mknodat, openat, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::remove;
 use crate::unpack::dirs::{Attributes, Dir, Dirs, magic_path, timestamps};
 use crate::unpack::entry::{Entries, Entry, Kind};
 use crate::unpack::file;
+use crate::unpack::list::{Facts, List};
 use crate::unpack::name::{Name, show};
 use crate::unpack::owner::{Given, Owner};
 use crate::unpack::whiteout::{Marker, Whiteouts};
@@ -22,6 +23,8 @@ use crate::unpack::xattr;
 
 /// Most skipped things that are named; bounds memory and output.
 const MAX_SKIPPED: usize = 10_000;
+/// What a directory hands down to its children.
+const ACCESS_LIST: &str = "system.posix_acl_default";
 
 /// Something that could not be made here and that the tree was left without.
 #[derive(Debug, Clone, Serialize)]
@@ -35,7 +38,12 @@ pub struct Tree {
     owner: Owner,
     /// Of a layer; none: names have no second meaning.
     whiteouts: Option<Whiteouts>,
-    pub skipped: Vec<Skipped>,
+    list: Option<List>,
+    /// What new files belong to by themselves.
+    own: (u32, u32),
+    /// A directory gives its children access lists: their modes are not what they are made with.
+    inherited: bool,
+    skipped: Vec<Skipped>,
 }
 
 /// What became of the entries.
@@ -43,6 +51,14 @@ pub struct Finished {
     pub skipped: Vec<Skipped>,
     /// Nothing of the layers below is to be seen.
     pub opaque: bool,
+    /// Directories that have no entry and stand only on the way to one.
+    pub implied: usize,
+}
+
+/// What the list says of an entry that was made.
+struct Made {
+    size: u64,
+    crc: Option<u32>,
 }
 
 /// Where an entry goes: its directory and its name there.
@@ -52,11 +68,24 @@ struct Place<'a> {
 }
 
 impl Tree {
-    pub fn new(root: OwnedFd, owner: Owner, whiteouts: Option<Whiteouts>) -> Result<Self> {
+    pub fn new(
+        root: OwnedFd,
+        owner: Owner,
+        (whiteouts, list): (Option<Whiteouts>, Option<List>),
+    ) -> Result<Self> {
+        let own = (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        );
+        // What the directory around it hands down; that there is none is fine.
+        let _ = fremovexattr(&root, ACCESS_LIST);
         Ok(Self {
             dirs: Dirs::new(root)?,
             owner,
             whiteouts,
+            list,
+            own,
+            inherited: false,
             skipped: Vec::new(),
         })
     }
@@ -75,8 +104,39 @@ impl Tree {
                 .error(problem)
                 .hint("map more ids (/etc/subuid and /etc/subgid), or give --squash")
         })?;
+        let Some(made) = self.make(entry, &given, entries)? else {
+            return Ok(());
+        };
+        let Some(list) = &mut self.list else {
+            return Ok(());
+        };
+        let (uid, gid) = given.change.unwrap_or(self.own);
+        let facts = Facts {
+            kind: kind(&entry.kind),
+            mode: entry.mode & given.mode,
+            uid,
+            gid,
+            mtime: entry.mtime,
+            size: made.size,
+            crc: made.crc,
+        };
+        let target = match &entry.kind {
+            Kind::Hardlink(target) => target.bytes(),
+            _ => b"",
+        };
+        list.add(&facts, entry.name.bytes(), target)
+    }
+
+    /// None: it was skipped.
+    fn make(
+        &mut self,
+        entry: &Entry,
+        given: &Given,
+        entries: &mut Entries,
+    ) -> Result<Option<Made>> {
+        const NOTHING: Made = Made { size: 0, crc: None };
         if let Kind::Directory = entry.kind {
-            return self.directory(entry, &given);
+            return self.directory(entry, given).map(|()| Some(NOTHING));
         }
         let Some((parent, name)) = entry.name.split() else {
             return Err(entry.error("the root of the tree can only be a directory"));
@@ -87,8 +147,8 @@ impl Tree {
             .map_err(|error| of_entry(entry, error))?;
         let place = Place { dir: &dir, name };
         match &entry.kind {
-            Kind::Directory => Ok(()),
-            Kind::File { .. } => self.file(entry, &given, &place, entries),
+            Kind::Directory => Ok(None),
+            Kind::File { .. } => self.file(entry, given, &place, entries).map(Some),
             Kind::Symlink(target) => {
                 self.put(
                     entry,
@@ -96,17 +156,24 @@ impl Tree {
                     &place,
                 )
                 .at("make link", entry.subject())?;
-                self.attributes(entry, &given, &place)
+                self.attributes(entry, given, &place)?;
+                Ok(Some(Made {
+                    size: target.len() as u64,
+                    crc: Some(crc32fast::hash(target)),
+                }))
             }
-            Kind::Hardlink(target) => self.hardlink(entry, &place, target),
-            Kind::Fifo => self.node(entry, &given, &place, (FileType::Fifo, 0)),
+            Kind::Hardlink(target) => {
+                let made = self.hardlink(entry, &place, target)?;
+                Ok(made.then_some(NOTHING))
+            }
+            Kind::Fifo => self.node(entry, given, &place, (FileType::Fifo, 0)),
             Kind::Device {
                 block: true,
                 major,
                 minor,
             } => self.node(
                 entry,
-                &given,
+                given,
                 &place,
                 (FileType::BlockDevice, makedev(*major, *minor)),
             ),
@@ -116,23 +183,38 @@ impl Tree {
                 minor,
             } => self.node(
                 entry,
-                &given,
+                given,
                 &place,
                 (FileType::CharacterDevice, makedev(*major, *minor)),
             ),
         }
     }
 
-    /// Makes a layer's marks and sets the modes and times of directories.
+    /// Makes a layer's marks, sets the modes and times of directories, ends the list.
     pub fn finish(mut self, marker: Marker) -> Result<Finished> {
+        let mut marks = Vec::new();
         let opaque = match &self.whiteouts {
-            Some(whiteouts) => whiteouts.apply(&mut self.dirs, marker)?,
+            Some(whiteouts) => whiteouts.apply(&mut self.dirs, marker, &mut marks)?,
             None => false,
         };
+        let implied = self.dirs.implied();
+        if let Some(mut list) = self.list.take() {
+            let paths = implied.iter().map(|path| (b'i', path));
+            for (kind, path) in paths.chain(marks.iter().map(|(kind, path)| (*kind, path))) {
+                let facts = Facts {
+                    kind,
+                    ..Facts::default()
+                };
+                list.add(&facts, path, b"")?;
+            }
+            list.end()?;
+        }
+        let implied = implied.len();
         self.dirs.close()?;
         Ok(Finished {
             skipped: self.skipped,
             opaque,
+            implied,
         })
     }
 
@@ -153,36 +235,44 @@ impl Tree {
         Ok(())
     }
 
-    /// The file is its owner's alone until everything is set.
+    /// Made with its final mode where that is possible: two system calls a file less.
     fn file(
         &mut self,
         entry: &Entry,
         given: &Given,
         place: &Place,
         entries: &mut Entries,
-    ) -> Result<()> {
+    ) -> Result<Made> {
         let Kind::File { stored, sparse } = &entry.kind else {
-            return Ok(());
+            return Err(entry.error("it is no file"));
         };
+        let mode = entry.mode & given.mode;
+        // Setting an attribute may need the right to write; a change of owner takes bits away.
+        let direct = entry.xattrs.is_empty() && mode & 0o7000 == 0 && !self.inherited;
+        let first = if direct { mode } else { 0o600 };
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let create = || openat(&place.dir.fd, place.name, flags, Mode::from_raw_mode(0o600));
+        let create = || openat(&place.dir.fd, place.name, flags, Mode::from_raw_mode(first));
         let fd = self
             .put(entry, create, place)
             .at("make file", entry.subject())?;
-        file::write(&fd, entry, entries, (*stored, sparse.as_ref()))?;
+        let made = file::write(&fd, entry, entries, (*stored, sparse.as_ref()))?;
         // The owner first: a change of it takes setuid bits and capabilities away.
-        if let Some((uid, gid)) = given.change {
+        if let Some((uid, gid)) = given.change.filter(|owner| *owner != self.own) {
             fchown(&fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
                 .at("set owner", entry.subject())?;
         }
         self.xattrs(entry, &xattr::Target::Open(&fd))?;
-        fchmod(&fd, Mode::from_raw_mode(entry.mode & given.mode))
-            .at("set mode", entry.subject())?;
-        futimens(&fd, &timestamps(entry.mtime)).at("set time", entry.subject())
+        if !direct {
+            fchmod(&fd, Mode::from_raw_mode(mode)).at("set mode", entry.subject())?;
+        }
+        futimens(&fd, &timestamps(entry.mtime)).at("set time", entry.subject())?;
+        let (size, crc) = made;
+        Ok(Made { size, crc })
     }
 
-    fn hardlink(&mut self, entry: &Entry, place: &Place, target: &Name) -> Result<()> {
+    /// False: it was skipped.
+    fn hardlink(&mut self, entry: &Entry, place: &Place, target: &Name) -> Result<bool> {
         let Some((parent, name)) = target.split() else {
             return Err(entry.error("it is a hard link to the root of the tree"));
         };
@@ -192,7 +282,7 @@ impl Tree {
                 entry,
                 format!("it is a hard link to {shown}, which was skipped"),
             );
-            return Ok(());
+            return Ok(false);
         }
         let missing = || {
             entry.error(format!(
@@ -205,7 +295,7 @@ impl Tree {
                 .map(|stat| (stat.st_dev, stat.st_ino))
         };
         if same(&Place { dir: &dir, name }).is_ok_and(|target| same(place) == Ok(target)) {
-            return Ok(());
+            return Ok(true);
         }
         // Without AT_SYMLINK_FOLLOW a link to a symbolic link is one to the link itself.
         let link = || linkat(&dir.fd, name, &place.dir.fd, place.name, AtFlags::empty());
@@ -214,7 +304,7 @@ impl Tree {
             Err(Errno::PERM) => {
                 Err(entry.error(format!("it is a hard link to {shown}, which allows none")))
             }
-            linked => linked.at("make hard link", entry.subject()),
+            linked => linked.at("make hard link", entry.subject()).map(|()| true),
         }
     }
 
@@ -226,13 +316,13 @@ impl Tree {
         given: &Given,
         place: &Place,
         (kind, device): (FileType, u64),
-    ) -> Result<()> {
+    ) -> Result<Option<Made>> {
         if self.whiteouts.is_some() && kind == FileType::CharacterDevice && device == 0 {
             self.skip(
                 entry,
                 "overlayfs would take a device 0/0 for the mark of a removed file",
             );
-            return Ok(());
+            return Ok(None);
         }
         let make = || {
             mknodat(
@@ -246,11 +336,15 @@ impl Tree {
         match self.put(entry, make, place) {
             Err(Errno::PERM) if kind != FileType::Fifo => {
                 self.skip(entry, "devices can be made by root only");
-                return Ok(());
+                return Ok(None);
             }
             made => made.at("make node", entry.subject())?,
         }
-        self.attributes(entry, given, place)
+        self.attributes(entry, given, place)?;
+        Ok(Some(Made {
+            size: device,
+            crc: None,
+        }))
     }
 
     /// Owner, attributes, mode and time of what has no descriptor.
@@ -259,7 +353,7 @@ impl Tree {
             dir: Dir { fd, .. },
             name,
         } = place;
-        if let Some((uid, gid)) = given.change {
+        if let Some((uid, gid)) = given.change.filter(|owner| *owner != self.own) {
             chownat(
                 fd,
                 *name,
@@ -297,6 +391,7 @@ impl Tree {
 
     fn xattrs(&mut self, entry: &Entry, target: &xattr::Target) -> Result<()> {
         for (name, value) in &entry.xattrs {
+            self.inherited |= name == ACCESS_LIST.as_bytes();
             match xattr::set(target, name, value) {
                 Ok(()) => {}
                 Err(Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) => {
@@ -352,6 +447,16 @@ impl Tree {
             }),
             _ => {}
         }
+    }
+}
+
+fn kind(kind: &Kind) -> u8 {
+    match kind {
+        Kind::File { .. } => b'f',
+        Kind::Directory => b'd',
+        Kind::Symlink(_) => b'l',
+        Kind::Hardlink(_) => b'h',
+        Kind::Device { .. } | Kind::Fifo => b'n',
     }
 }
 

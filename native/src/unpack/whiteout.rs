@@ -28,6 +28,9 @@ pub enum Marker {
     Attribute,
 }
 
+/// A mark that was made: its kind in the list, and the path.
+pub type Mark = (u8, Vec<u8>);
+
 /// The marks of one layer.
 #[derive(Debug, Default)]
 pub struct Whiteouts {
@@ -85,19 +88,22 @@ impl Whiteouts {
         Ok(true)
     }
 
-    /// Makes overlayfs's marks. True when the root itself is opaque, which no mark can say.
-    pub fn apply(&self, dirs: &mut Dirs, marker: Marker) -> Result<bool> {
-        let root = self.opaque.contains(&b""[..]);
+    /// Makes overlayfs's marks and adds them to `made`, as the list has them. True when the root
+    /// itself is opaque, which no mark can say.
+    pub fn apply(&self, dirs: &mut Dirs, marker: Marker, made: &mut Vec<Mark>) -> Result<bool> {
         for path in self.opaque.iter().filter(|path| !path.is_empty()) {
             // Where the layer has a file there, nothing from below shows anyway.
             if let Some(dir) = dirs.reach_if(path)? {
                 mark_opaque(&dir.fd, b"y").at("mark directory", show(path))?;
+                made.push((b'o', path.clone()));
             }
         }
         for path in self.removed.iter().filter(|path| !self.is_hidden(path)) {
-            self.remove(dirs, path, marker)?;
+            if let Some(kind) = self.remove(dirs, path, marker)? {
+                made.push((kind, path.clone()));
+            }
         }
-        Ok(root)
+        Ok(self.opaque.contains(&b""[..]))
     }
 
     /// Nothing from below shows there, whatever is marked; and a mark itself would show.
@@ -112,26 +118,29 @@ impl Whiteouts {
         false
     }
 
-    fn remove(&self, dirs: &mut Dirs, path: &[u8], marker: Marker) -> Result<()> {
+    /// Gives the kind of mark that it made.
+    fn remove(&self, dirs: &mut Dirs, path: &[u8], marker: Marker) -> Result<Option<u8>> {
         let Some((parent, name)) = split(path) else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(dir) = dirs.reach_if(parent)? else {
-            return Ok(());
+            return Ok(None);
         };
         let there = statat(&dir.fd, name, AtFlags::SYMLINK_NOFOLLOW)
             .map(|stat| FileType::from_raw_mode(stat.st_mode));
         match there {
             // Removed and made again: of the old directory nothing shows.
-            Ok(FileType::Directory) => match dirs.reach_if(path)? {
-                Some(dir) => mark_opaque(&dir.fd, b"y").at("mark directory", show(path)),
-                None => Ok(()),
-            },
-            // What the layer has there hides what is below.
-            Ok(_) => Ok(()),
-            Err(Errno::NOENT) => {
-                whiteout(&dir.fd, name, marker).map_err(|errno| no_mark(path, errno))
+            Ok(FileType::Directory) => {
+                if let Some(dir) = dirs.reach_if(path)? {
+                    mark_opaque(&dir.fd, b"y").at("mark directory", show(path))?;
+                }
+                Ok(Some(b'o'))
             }
+            // What the layer has there hides what is below.
+            Ok(_) => Ok(None),
+            Err(Errno::NOENT) => whiteout(&dir.fd, name, marker)
+                .map(|()| Some(b'w'))
+                .map_err(|errno| no_mark(path, errno)),
             Err(errno) => Err(Error::os("look at file", show(path), errno)),
         }
     }

@@ -95,7 +95,7 @@ const realTypes = new Set(
 const noUpper =
   /^(overlay|aufs|nfs4?|cifs|smb3|9p|virtiofs|fuse.*|vfat|exfat|msdos|ecryptfs|squashfs|erofs)$/;
 
-const layer = (point: string): Part => ({ kind: "layer", layer: { point, lowers: [point] } });
+const layer = (point: string): Part => ({ kind: "layer", layer: { point, lowers: [point], model: point } });
 
 function submounts({ mounts, upper }: HostView): readonly string[] {
   const points = mounts

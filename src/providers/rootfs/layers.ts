@@ -8,6 +8,8 @@ export interface Layer {
   readonly point: string;
   /** Absolute paths of the trees below it, topmost first. */
   readonly lowers: readonly string[];
+  /** The tree whose top directory is what is seen at the point. */
+  readonly model: string;
 }
 
 /** The directories of an environment that hold its writable layers. */
@@ -21,8 +23,8 @@ export const layerName = (point: string): string =>
   point === "/" ? "root" : point.slice(1).replaceAll("%", "%25").replaceAll("/", "%2F");
 
 /** Makes upper and work directories; the upper's top looks like the lower's, because it is what is seen. */
-export function makeLayer(places: LayerPlaces, { point, lowers }: Layer): void {
-  trees.makeLike(join(places.upper, layerName(point)), lowers[0] ?? "/");
+export function makeLayer(places: LayerPlaces, { point, model }: Layer): void {
+  trees.makeLike(join(places.upper, layerName(point)), model);
   trees.makeDirectory(join(places.work, layerName(point)), 0o700);
 }
 

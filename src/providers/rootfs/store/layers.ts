@@ -21,6 +21,10 @@ export interface LayerFiles {
   readonly list: string;
   /** Is there when the layer hides all that lies below it (an opaque marker at its root). */
   readonly opaque: string;
+  /** Is there when the layer has directories made up that it does not name: see complete.ts. */
+  readonly implied: string;
+  /** Is there when the layer does not say what its root directory looks like. */
+  readonly bare: string;
 }
 
 export const filesOf = (directory: string): LayerFiles => ({
@@ -28,6 +32,8 @@ export const filesOf = (directory: string): LayerFiles => ({
   tree: join(directory, "tree"),
   list: join(directory, "list"),
   opaque: join(directory, "opaque"),
+  implied: join(directory, "implied"),
+  bare: join(directory, "bare"),
 });
 
 /**

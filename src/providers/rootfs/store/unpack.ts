@@ -57,14 +57,18 @@ export async function unpackInto(
     });
   const summary = JSON.parse(outcome.stdout.trim().split("\n").at(-1) || "null") as Summary;
   if (summary.opaque) trees.writePublic(staged.opaque, "");
+  if (summary.implied > 0) trees.writePublic(staged.implied, "");
+  if (summary.bare) trees.writePublic(staged.bare, "");
   return success(summary);
 }
 
 interface Summary extends Unpacked {
   readonly opaque: boolean;
+  readonly implied: number;
+  readonly bare: boolean;
 }
 
-function argumentsOf(tools: Tools, { tree }: LayerFiles, packed: Packed): readonly string[] {
+function argumentsOf(tools: Tools, { tree, list }: LayerFiles, packed: Packed): readonly string[] {
   const { kind, from, sha256, diffId, maxBytes, progress } = packed;
   const maps = treeMaps(tools.host);
   const squash = tools.host.caller.uid !== 0 && !hasSubordinates(tools.host.caller);
@@ -78,6 +82,8 @@ function argumentsOf(tools: Tools, { tree }: LayerFiles, packed: Packed): readon
     ...(squash ? ["--squash"] : []),
     ...maps,
     "--no-sync",
+    "--list",
+    list,
     typeof from === "string" ? from : "-",
     tree,
   ];
