@@ -28,6 +28,7 @@ mod state;
 mod stop;
 mod unpack;
 mod update;
+mod usage;
 mod verify;
 
 use crate::cli::Globals;
@@ -97,6 +98,7 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("pack", pack::run, "write trees as an archive to standard output"),
     ("copy", copy::run, "inside a container: the copy step of a build"),
     ("complete", complete::run, "make the directories that layers name only in passing"),
+    ("usage", usage::run, "what trees take on the disk"),
     ("verify", verify::run, "compare unpacked layers with their lists"),
     ("publish", publish::run, "give finished directories their names, durably"),
     ("duplicate", duplicate::run, "copy a tree with all that belongs to it"),

@@ -32,7 +32,3 @@ mod unpack;
 mod user;
 mod userns;
 mod verify;
-
-fn main() -> std::process::ExitCode {
-    cli::main(std::env::args_os().collect())
-}

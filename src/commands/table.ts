@@ -182,6 +182,31 @@ export const commands = [
     options: [{ flags: "--force", description: "replace an existing file" }],
   },
   {
+    name: "images",
+    args: "[action]",
+    summary: "list the images of the store; `images verify` looks whether they are still sound",
+    options: [{ flags: "--repair", description: "take damaged layers out, so that they are fetched anew" }],
+  },
+  {
+    name: "gc",
+    args: "",
+    summary: "remove from the store what nothing wants any more",
+    options: [
+      { flags: "--dry-run", description: "only say what would go" },
+      {
+        flags: "--max-size <size>",
+        description: "also what only lock files want, until the layers take this",
+      },
+      { flags: "--grace <duration>", description: "leave what is younger (default: 1h)" },
+    ],
+  },
+  {
+    name: "du",
+    args: "",
+    summary: "what takes how much room",
+    options: [],
+  },
+  {
     name: "schema",
     args: "",
     summary: "print the JSON schema of the environment file",

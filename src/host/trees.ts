@@ -11,6 +11,8 @@ import {
   type Stats,
   statSync,
   symlinkSync,
+  unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -31,6 +33,10 @@ export const trees = {
   /** Of what a link leads to; null: missing. */
   realStats: (path: string): Stats | null => unlessClosed(() => statSync(path)),
   rename: (from: string, to: string): void => renameSync(from, to),
+  /** A file; a missing one is fine. */
+  removeFile: (path: string): void => void unlessClosed(() => unlinkSync(path)),
+  /** Sets the time of change to now, where this caller may. */
+  touch: (path: string): void => void unlessClosed(() => utimesSync(path, new Date(), new Date())),
   stats: (path: string): Stats | null => unlessClosed(() => lstatSync(path)),
   list: (path: string): readonly string[] => unlessClosed(() => readdirSync(path).sort()) ?? [],
   /** Replaces a file as a whole; everybody may read it. */

@@ -25,6 +25,8 @@ export const storePath = (paths: StatePaths): string => join(paths.data, "store"
 export const blobsPath = (paths: StatePaths): string => join(paths.data, "store", "blobs", "sha256");
 export const layersPath = (paths: StatePaths): string => join(paths.data, "store", "layers");
 export const imagesPath = (paths: StatePaths): string => join(paths.data, "store", "images");
+/** Stacks that the user gave a name. */
+export const refsPath = (paths: StatePaths): string => join(paths.data, "store", "refs");
 /** One file a digest that is being worked on. */
 export const locksPath = (paths: StatePaths): string => join(paths.data, "store", "locks");
 /** One file a process that works with layers. */

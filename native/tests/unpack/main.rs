@@ -9,3 +9,4 @@ mod layers;
 mod rig;
 mod rootless;
 mod roundtrip;
+mod store;

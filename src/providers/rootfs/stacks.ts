@@ -51,6 +51,8 @@ async function lower(
   if (begun !== null) return success(begun);
   const stack = await ensure(request);
   if (!stack.ok) return stack;
+  // For `gc --max-size`, which begins with what was not used for the longest time.
+  for (const tree of stack.value.layers) trees.touch(dirname(tree));
   trees.makeDirectory(dirname(base), 0o700);
   tools.files.replace(base, printBase(stack.value));
   return stack;

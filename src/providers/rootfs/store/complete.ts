@@ -30,11 +30,7 @@ export async function completeLayers(
   return made.ok ? success([...layers, id]) : made;
 }
 
-async function make(
-  tools: Tools,
-  layers: readonly LayerId[],
-  id: LayerId,
-): Promise<Result<void, Problem>> {
+async function make(tools: Tools, layers: readonly LayerId[], id: LayerId): Promise<Result<void, Problem>> {
   if (hasLayer(tools, id)) return success(undefined);
   const stack = stackOf(tools, { layers, key: id, config: null });
   if (stack === null) throw new Error(`layers are missing that were committed: ${layers.join(" ")}`);

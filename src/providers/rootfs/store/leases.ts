@@ -19,9 +19,15 @@ export const leaseLayers = (tools: Tools, ids: readonly LayerId[]): void =>
 /** The same by the names of their directories. */
 export function leaseNames(tools: Tools, names: readonly string[]): void {
   if (names.length === 0) return;
+  const path = join(leasesPath(tools.paths), processName(tools));
+  if (trees.stats(path) === null) clearDead(tools);
+  tools.files.append(path, names.map((name) => `${name}\n`).join(""));
+}
+
+/** Each process removes the leases of those before it: nobody has to remember to give one back. */
+function clearDead(tools: Tools): void {
   trees.makeDirectory(leasesPath(tools.paths), 0o700);
-  const lines = names.map((name) => `${name}\n`).join("");
-  tools.files.append(join(leasesPath(tools.paths), processName(tools)), lines);
+  for (const path of readLeases(tools).dead) trees.removeFile(path);
 }
 
 /** Names of the layers that living processes work with, and the leases of dead ones. */

@@ -21,9 +21,7 @@ export interface Finished {
 export async function stageLayer(tools: Tools): Promise<Result<LayerFiles, Problem>> {
   const layers = layersPath(tools.paths);
   await removeStale(tools);
-  const staged = filesOf(
-    join(layers, `${temporaryPrefix}${processName(tools)}-${randomBytes(4).toString("hex")}`),
-  );
+  const staged = filesOf(join(layers, temporaryName(tools)));
   return await attempt(`${layers} cannot be written to`, () => {
     trees.makeDirectory(layers, 0o711);
     trees.makeDirectory(staged.directory, 0o711);
@@ -59,6 +57,10 @@ export async function dropStaged(tools: Tools, staged: readonly LayerFiles[]): P
 }
 
 export const temporaryPrefix = ".tmp-";
+
+/** A name in layers/ for what is not finished or about to be removed: when this process is killed, the next removes it. */
+export const temporaryName = (tools: Tools): string =>
+  `${temporaryPrefix}${processName(tools)}-${randomBytes(4).toString("hex")}`;
 
 /** pid and start time tell whether the one who works there is still alive. */
 export function processName({ files }: Tools): string {
