@@ -176,6 +176,15 @@ export const commands = [
     environments: true,
   },
   {
+    name: "build",
+    args: "[names...]",
+    summary: "make the root filesystems, without starting anything",
+    options: [
+      { flags: "--shell-on-failure", description: "open a shell in the container of a step that fails" },
+    ],
+    environments: true,
+  },
+  {
     name: "import",
     args: "<file>",
     summary: "write an environment file from a legacy FILE.json",

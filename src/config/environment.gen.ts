@@ -46,6 +46,169 @@ export interface Environment {
          * Digest of the archive's bytes, 64 hex digits; another content is refused. Default: not checked.
          */
         sha256?: string;
+      }
+    | {
+        /**
+         * A distribution that is installed from its packages by mmdebstrap; a text is its suite.
+         */
+        bootstrap:
+          | string
+          | {
+              /**
+               * Release of Debian or Ubuntu, such as bookworm or noble; or busybox: the host's static busybox alone.
+               */
+              suite: string;
+              /**
+               * Packages on top. Default: none.
+               */
+              packages?: string[];
+              /**
+               * Address of the package archive. Default: the distribution's own.
+               */
+              mirror?: string;
+              /**
+               * How much is installed: essential, apt, minbase, buildd, important or standard. Default minbase.
+               */
+              variant?: "essential" | "apt" | "minbase" | "buildd" | "important" | "standard";
+            };
+      }
+    | {
+        /**
+         * A root that `pavlos rootfs create` has made.
+         */
+        named: string;
+      }
+    | {
+        /**
+         * The root that the steps begin with: an archive's path, or a map as in rootfs itself.
+         */
+        from:
+          | string
+          | {
+              /**
+               * tar archive, plain or compressed with gzip, zstd or xz: a path relative to this file, or an https address.
+               */
+              archive: string;
+              /**
+               * Digest of the archive's bytes, 64 hex digits; another content is refused. Default: not checked.
+               */
+              sha256?: string;
+            }
+          | {
+              /**
+               * A distribution that is installed from its packages by mmdebstrap; a text is its suite.
+               */
+              bootstrap:
+                | string
+                | {
+                    /**
+                     * Release of Debian or Ubuntu, such as bookworm or noble; or busybox: the host's static busybox alone.
+                     */
+                    suite: string;
+                    /**
+                     * Packages on top. Default: none.
+                     */
+                    packages?: string[];
+                    /**
+                     * Address of the package archive. Default: the distribution's own.
+                     */
+                    mirror?: string;
+                    /**
+                     * How much is installed: essential, apt, minbase, buildd, important or standard. Default minbase.
+                     */
+                    variant?: "essential" | "apt" | "minbase" | "buildd" | "important" | "standard";
+                  };
+            }
+          | {
+              /**
+               * A root that `pavlos rootfs create` has made.
+               */
+              named: string;
+            };
+        /**
+         * What is done over it, one cached layer a step: run, copy, packages, env, workdir, user.
+         */
+        steps: (
+          | {
+              /**
+               * A command: a text for /bin/sh -c, or a list.
+               */
+              run: string | (string | number | boolean)[];
+              /**
+               * Directories kept from build to build and no part of the result: apt, pip, npm, cargo or absolute paths.
+               */
+              caches?: string[];
+              /**
+               * Files in /run/secrets for this step alone: {NAME: {env or file, version}}. Only the version counts as a change.
+               */
+              secrets?: {
+                [k: string]:
+                  | {
+                      env: string;
+                      version?: string | number | boolean;
+                    }
+                  | {
+                      file: string;
+                      version?: string | number | boolean;
+                    };
+              };
+            }
+          | {
+              /**
+               * Files of the host.
+               */
+              copy: {
+                /**
+                 * File or directory, relative to this file.
+                 */
+                from: string;
+                /**
+                 * Where: a path inside; one that ends in / is a directory.
+                 */
+                to: string;
+                /**
+                 * Mode of files, such as "0755". Default: as they are.
+                 */
+                mode?: string | number;
+                /**
+                 * uid[:gid] or name[:group] inside. Default: root.
+                 */
+                owner?: string | number;
+                /**
+                 * Patterns as in .dockerignore, which is read too. Default: none.
+                 */
+                ignore?: string[];
+              };
+            }
+          | {
+              /**
+               * Packages of the distribution: apt, apk, dnf or zypper.
+               *
+               * @minItems 1
+               */
+              packages: [string, ...string[]];
+            }
+          | {
+              /**
+               * Variables of the following steps and of the environment.
+               */
+              env: {
+                [k: string]: string | number | boolean;
+              };
+            }
+          | {
+              /**
+               * Working directory of the following steps and of the environment.
+               */
+              workdir: string;
+            }
+          | {
+              /**
+               * User of the following steps and of the environment.
+               */
+              user: string | number;
+            }
+        )[];
       };
   /**
    * The root cannot be written; there is no writable layer. Default false.

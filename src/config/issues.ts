@@ -39,7 +39,8 @@ function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] |
   return best?.filter((issue) => !(isMisspelt && isMissing(issue))) ?? null;
 }
 
-const isMissing = (issue: Issue): boolean => issue.code === "invalid_type" && issue.input === undefined;
+const isMissing = (issue: Issue): boolean =>
+  (issue.code === "invalid_type" || issue.code === "invalid_union") && issue.input === undefined;
 
 /** A missing key says more against a branch than a key too many. */
 function badness(issues: readonly Issue[]): number {

@@ -1,13 +1,42 @@
-import type { Rootfs } from "../model/environment.ts";
+import type { Build, Rootfs } from "../model/environment.ts";
+import { resolveBootstrap } from "./bootstrap.ts";
+import { resolveBuild } from "./build.ts";
 import type { EnvironmentInput } from "./schema.ts";
 import { hostPath, report, type Scope } from "./scope.ts";
+
+type Archive = Extract<Rootfs, { kind: "archive" }>;
 
 /** The canonical root; a problem is reported for one that is missing or of the wrong kind. */
 export function resolveRootfs(scope: Scope, input: EnvironmentInput["rootfs"]): Rootfs {
   if (input === undefined || input === "host") return { kind: "host" };
   if (typeof input === "string") return short(scope, input);
   if ("path" in input) return directory(scope, input.path, input.mode ?? "overlay");
-  return archive(scope, input.archive, input.sha256?.toLowerCase() ?? null);
+  if ("bootstrap" in input) return resolveBootstrap(scope, ["rootfs", "bootstrap"], input.bootstrap);
+  if ("named" in input) return { kind: "named", named: input.named };
+  if ("steps" in input) return resolveBuild(scope, baseOf(scope, input.from), input.steps);
+  return archive(scope, placeOf(scope, "archive"), input);
+}
+
+type BaseInput = Extract<EnvironmentInput["rootfs"], { from: unknown }>["from"];
+
+/** What steps begin with: a root whose content has a name of its own. */
+function baseOf(scope: Scope, input: BaseInput): Build["from"] {
+  const at = ["rootfs", "from"];
+  if (typeof input === "string") {
+    if (input === "host" || scope.reader.stat(hostPath(scope, at, input)) === "directory") {
+      report(scope, at, {
+        code: "rootfs-not-a-base",
+        message: `${input === "host" ? "the host's root" : "a directory"} cannot be built upon: nothing names its content`,
+        expected: "an archive, {bootstrap: ...} or {named: ...}",
+        hint: "pack it: tar -C DIRECTORY -cf root.tar . (or `pavlos rootfs create NAME DIRECTORY` and {named: NAME})",
+      });
+      return { kind: "archive", archive: input, sha256: null };
+    }
+    return archive(scope, at, { archive: input });
+  }
+  if ("bootstrap" in input) return resolveBootstrap(scope, [...at, "bootstrap"], input.bootstrap);
+  if ("named" in input) return { kind: "named", named: input.named };
+  return archive(scope, [...at, "archive"], input);
 }
 
 function short(scope: Scope, text: string): Rootfs {
@@ -61,12 +90,16 @@ function directory(scope: Scope, text: string, mode: "overlay" | "direct"): Root
   return { kind: "path", path, mode };
 }
 
-function archive(scope: Scope, text: string, sha256: string | null): Rootfs {
-  const at = placeOf(scope, "archive");
+function archive(
+  scope: Scope,
+  at: readonly PropertyKey[],
+  { archive: text, sha256: pinned }: { readonly archive: string; readonly sha256?: string | undefined },
+): Archive {
+  const sha256 = pinned?.toLowerCase() ?? null;
   if (/^https:\/\//.test(text)) return { kind: "archive", archive: text, sha256 };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     foreign(scope, at, text);
-    return { kind: "host" };
+    return { kind: "archive", archive: text, sha256 };
   }
   const path = hostPath(scope, at, text);
   const found = scope.reader.stat(path);

@@ -3,9 +3,8 @@ const later: Readonly<Record<string, string>> = {
   gpus: "remove it; GPUs are not attached by this version",
   devices: "remove it; bind a device's path with mounts instead",
   image: "use rootfs: a directory or an archive (an image can be exported to one)",
-  bootstrap: "make an archive with mmdebstrap and name it in rootfs",
-  from: "name the directory or archive itself in rootfs",
-  steps: "run the steps in hooks.created instead",
+  bootstrap: "it belongs below `rootfs:`",
+  steps: "it belongs below `rootfs:`, beside `from`",
   platform: "remove it; images are not supported by this version",
   pull: "remove it; images are not supported by this version",
   restart: "remove it; `pavlos watch` starts again what died",
@@ -38,7 +37,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
     "dns",
     "hosts",
   ],
-  rootfs: ["image", "bootstrap", "from", "steps", "platform", "pull"],
+  rootfs: ["image", "platform", "pull"],
 };
 
 /** What to do instead of an unknown key of a later version; undefined: no version knows it. */

@@ -1,3 +1,5 @@
+import type { Bootstrap, Step } from "./build.ts";
+
 /**
  * The desired state of one environment: canonical, resolved, frozen. It is what the file means,
  * independent of how it was written: sizes are bytes, durations milliseconds, paths absolute,
@@ -45,7 +47,23 @@ export type Rootfs =
       readonly archive: string;
       /** Hex digest of the archive's bytes, where the file pins one. */
       readonly sha256: string | null;
-    };
+    }
+  | Bootstrap
+  | Named
+  | Build;
+
+/** A root that the user keeps by a name: `pavlos rootfs create`. */
+export interface Named {
+  readonly kind: "named";
+  readonly named: string;
+}
+
+/** Steps over another root, each a layer. */
+export interface Build {
+  readonly kind: "build";
+  readonly from: Exclude<Rootfs, { kind: "host" | "path" | "build" }>;
+  readonly steps: readonly Step[];
+}
 
 export type SecretSource =
   | { readonly kind: "env"; readonly variable: string }

@@ -23,6 +23,18 @@ export type Event =
       readonly done: number;
       readonly total: number | null;
     }
+  /** A step of a build; cached: the store has its layer. */
+  | ({
+      readonly kind: "step";
+      readonly environment: string;
+      /** From 0. */
+      readonly index: number;
+      readonly count: number;
+      /** "run make -j4" */
+      readonly title: string;
+    } & ({ readonly state: "running" | "cached" } | { readonly state: "built"; readonly durationMs: number }))
+  /** A line that a step of a build printed. */
+  | { readonly kind: "output"; readonly environment: string; readonly line: string }
   | { readonly kind: "notice"; readonly notice: Notice }
   | { readonly kind: "lock-waiting"; readonly holder: string }
   | {

@@ -25,6 +25,8 @@ export interface Problem {
   readonly place: Place | null;
   /** Length of the wrong text in characters, for the code frame; default 1. */
   readonly length?: number;
+  /** The last lines of a program that failed. */
+  readonly output?: readonly string[];
   /** What would have been right: "a size such as 512MiB". */
   readonly expected?: string;
   /** The next step: "did you mean `memory`?", a command to run. */

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { Problem } from "../model/source.ts";
 
 /** A way to run pavlosc: the real one, or a test's. */
 export interface Native {
   /** Runs `pavlosc ARGS` to its end. Never rejects: a binary that cannot be started has code 125. */
   run(args: readonly string[], options?: NativeOptions): Promise<NativeOutcome>;
+  /** Path of the program, for who runs it in another way; absent in tests. */
+  readonly binary?: string;
 }
 
 export interface NativeOptions {
@@ -17,6 +19,10 @@ export interface NativeOptions {
   readonly signal?: AbortSignal;
   /** Called with each full line of standard error. */
   readonly onErrorLine?: (line: string) => void;
+  /** Called with each full line of standard output. */
+  readonly onLine?: (line: string) => void;
+  /** Standard output goes there instead of into the outcome, which has none then. */
+  readonly output?: Writable;
 }
 
 export interface NativeOutcome {
@@ -56,6 +62,7 @@ export function makeNative(binary: string, { root, scope }: NativePlace): RealNa
   const globals = ["--root", root, "--log-format", "json"];
   let held: number | null = null;
   return {
+    binary,
     hold(descriptor) {
       held = descriptor;
     },
@@ -75,7 +82,13 @@ export function makeNative(binary: string, { root, scope }: NativePlace): RealNa
         const stdout: Buffer[] = [];
         const stderr: Buffer[] = [];
         const pass = options.onErrorLine === undefined ? null : lineReader(options.onErrorLine);
-        child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
+        const passOut = options.onLine === undefined ? null : lineReader(options.onLine);
+        if (options.output !== undefined) child.stdout?.pipe(options.output);
+        else
+          child.stdout?.on("data", (chunk: Buffer) => {
+            stdout.push(chunk);
+            passOut?.(chunk);
+          });
         child.stderr?.on("data", (chunk: Buffer) => {
           stderr.push(chunk);
           pass?.(chunk);

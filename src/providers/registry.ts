@@ -6,6 +6,7 @@ import { makeNetworkProvider } from "./network/provider.ts";
 import type { Foreground, Launcher, Provider } from "./provider.ts";
 import { makeResourcesProvider } from "./resources/provider.ts";
 import { makeRootfsProvider } from "./rootfs/provider.ts";
+import { makeStacks, type Stacks } from "./rootfs/stacks.ts";
 import type { Tools } from "./tools.ts";
 
 export interface Registry {
@@ -13,16 +14,24 @@ export interface Registry {
   readonly providers: readonly Provider[];
   readonly launcher: Launcher;
   readonly foreground: Foreground;
+  /** For the commands that make, export and keep root filesystems. */
+  readonly roots: { readonly tools: Tools; readonly stacks: Stacks };
 }
 
-export const makeRegistry = (tools: Tools): Registry => ({
-  providers: [
-    makeRootfsProvider(tools),
-    makeNetworkProvider(tools),
-    makeMountsProvider(tools),
-    makeResourcesProvider(tools),
-    makeLaunchProvider(tools),
-  ],
-  launcher: makeLauncher(tools),
-  foreground: makeForeground(tools),
-});
+export function makeRegistry(tools: Tools): Registry {
+  const foreground = makeForeground(tools);
+  const network = makeNetworkProvider(tools);
+  const stacks = makeStacks(tools, { providers: [network], foreground });
+  return {
+    providers: [
+      makeRootfsProvider(tools, stacks),
+      network,
+      makeMountsProvider(tools),
+      makeResourcesProvider(tools),
+      makeLaunchProvider(tools),
+    ],
+    launcher: makeLauncher(tools),
+    foreground,
+    roots: { tools, stacks },
+  };
+}

@@ -63,6 +63,7 @@ export function errorDocument(problems: readonly Problem[], base: string): objec
     column: problem.place?.column ?? null,
     expected: problem.expected ?? null,
     hint: problem.hint ?? null,
+    ...(problem.output === undefined ? {} : { output: problem.output }),
   }));
   return { error: { code: first?.code ?? "internal", message: first?.message ?? "unknown error", places } };
 }

@@ -1,5 +1,6 @@
 import type { Rootfs } from "../model/environment.ts";
 import type { Status } from "../model/instance.ts";
+import { unreachable } from "../model/result.ts";
 import { shortPath } from "./places.ts";
 import { renderTable } from "./table.ts";
 import type { Style } from "./terminal.ts";
@@ -54,6 +55,20 @@ function statusCell({ status, exitCode }: Listed, style: Style): string {
 }
 
 function rootCell(rootfs: Rootfs, base: string): string {
-  if (rootfs.kind === "host") return "host";
-  return rootfs.kind === "path" ? shortPath(rootfs.path, base) : shortPath(rootfs.archive, base);
+  switch (rootfs.kind) {
+    case "host":
+      return "host";
+    case "path":
+      return shortPath(rootfs.path, base);
+    case "archive":
+      return shortPath(rootfs.archive, base);
+    case "bootstrap":
+      return rootfs.suite;
+    case "named":
+      return rootfs.named;
+    case "build":
+      return `${rootCell(rootfs.from, base)} + ${rootfs.steps.length} steps`;
+    default:
+      return unreachable(rootfs);
+  }
 }

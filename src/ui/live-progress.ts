@@ -77,6 +77,7 @@ class Row {
   show(event: Event): void {
     if (event.kind === "operation-started") this.#say(activities[event.operation]);
     else if (event.kind === "progress") this.#say(describeProgress(event));
+    else if (event.kind === "step") this.#say(`step ${event.index + 1} of ${event.count}, ${event.title}`);
     else if (event.kind === "change-failed") this.#fail();
     else if (event.kind === "change-finished") this.#finish(event.durationMs);
   }

@@ -22,6 +22,7 @@ export function renderProblem(problem: Problem, text: string | null, view: Probl
     lines.push(`${style("blue", " -->")} ${shortPath(file, view.base)}:${line}:${column}`);
     if (text !== null) lines.push(...frame(problem, text, style));
   }
+  for (const line of problem.output ?? []) lines.push(`  ${style("dim", "|")} ${printable(line)}`);
   if (problem.expected !== undefined) lines.push(`  ${style("bold", "expected:")} ${problem.expected}`);
   if (problem.hint !== undefined) lines.push(`  ${style("bold", "next:")} ${shortened(problem.hint, view)}`);
   return lines.join("\n");

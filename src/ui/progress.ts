@@ -65,6 +65,10 @@ export function eventLine(event: Event, { errStyle: style }: Terminal, base: str
       return failureLines(event, style("red", "✖"), base);
     case "notice":
       return noticeLine(event.notice, style("yellow", "!"));
+    case "step":
+      return event.state === "built"
+        ? `${style("green", "✔")} ${event.environment}: step ${event.index + 1} of ${event.count}, ${event.title} (${(event.durationMs / 1000).toFixed(1)} s)`
+        : null;
     case "lock-waiting":
       return `${style("yellow", "…")} waiting for ${event.holder}`;
     default:
@@ -80,6 +84,7 @@ function failureLines(event: Event & { kind: "change-failed" }, mark: string, ba
   const lines = [
     `${mark} ${event.environment}: ${symbols[event.change.action].text} ${event.change.action} failed: ${problem.message}`,
     at(problem.place, base),
+    ...(problem.output ?? []).map((line) => `    | ${line.replaceAll(/\p{Cc}/gu, "\u{fffd}")}`),
     problem.hint === undefined ? "" : `    next: ${problem.hint}`,
     left === null ? "    left as it was" : `    left: ${left}`,
   ];

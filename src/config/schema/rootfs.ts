@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { bootstrap, named, steps } from "./build.ts";
 import { path } from "./values.ts";
 
 const directory = z.strictObject({
@@ -24,7 +25,16 @@ const archive = z.strictObject({
     ),
 });
 
-const expected = "host, a path such as ./root or ./root.tar.zst, {path: ...} or {archive: ...}";
+const expected =
+  "host, a path such as ./root or ./root.tar.zst, {path: ...}, {archive: ...}, {bootstrap: ...}, {named: ...} or {from: ..., steps: [...]}";
 const short = path(expected).describe("host, a directory or archive by its path, or an https address.");
 
-export const rootfs = z.union([short, directory, archive], { error: expected });
+const expectedBase = "an archive, {bootstrap: ...} or {named: ...}";
+const build = z.strictObject({
+  from: z
+    .union([path(expectedBase), archive, bootstrap, named], { error: expectedBase })
+    .describe("The root that the steps begin with: an archive's path, or a map as in rootfs itself."),
+  steps,
+});
+
+export const rootfs = z.union([short, directory, archive, bootstrap, named, build], { error: expected });

@@ -36,7 +36,7 @@ function noLayer(
 }
 
 function wrongRoot({ environment: { name, rootfs } }: Checked, context: Context): readonly Problem[] {
-  if (rootfs.kind === "host") return [];
+  if (rootfs.kind !== "path" && rootfs.kind !== "archive") return [];
   const path = rootfs.kind === "path" ? rootfs.path : rootfs.archive;
   if (path.startsWith("https://") || path.startsWith("http://")) return [];
   const wrong = (code: string, message: string, hint: string): readonly Problem[] => [

@@ -38,12 +38,12 @@ export function overlayMount(places: LayerPlaces, layer: Layer, inUserNamespace:
     type: "overlay",
     source: "overlay",
     options: [
-      `lowerdir=${layer.lowers.map(escaped).join(":")}`,
-      `upperdir=${escaped(upper ?? "")}`,
-      `workdir=${escaped(work ?? "")}`,
+      `lowerdir=${layer.lowers.map(escapedPath).join(":")}`,
+      `upperdir=${escapedPath(upper ?? "")}`,
+      `workdir=${escapedPath(work ?? "")}`,
       ...(inUserNamespace ? ["userxattr"] : []),
     ],
   };
 }
 
-const escaped = (path: string): string => path.replaceAll(/[\\:,]/g, "\\$&");
+export const escapedPath = (path: string): string => path.replaceAll(/[\\:,]/g, "\\$&");

@@ -10,22 +10,25 @@ import { attempt } from "../attempt.ts";
 import type { Context, Contribution, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { observeArchives } from "./archive/observe.ts";
+import { observeBuilds } from "./build/observe.ts";
 import { checkRoots } from "./check.ts";
 import { hostContribution } from "./host.ts";
 import { pathsOf, removeTrees } from "./snapshots/store.ts";
 import type { Stored } from "./source.ts";
-import { makeStacks } from "./stacks.ts";
+import type { Stacks } from "./stacks.ts";
 import { stackContribution, treeContribution } from "./tree.ts";
 import { writtenSince } from "./written.ts";
 
 /** Root filesystems: the host's own, a directory, an archive; and the writable layers over them. */
-export function makeRootfsProvider(tools: Tools): Provider {
-  const stacks = makeStacks(tools);
+export function makeRootfsProvider(tools: Tools, stacks: Stacks): Provider {
   return {
     name: "rootfs",
     fields: ["rootfs", "readonly", "persist"],
     check: (environments, context) => checkRoots(tools, environments, context),
-    observe: (instances) => observeArchives(tools, instances),
+    async observe(instances, context) {
+      const archives = await observeArchives(tools, instances);
+      return new Map([...archives, ...observeBuilds(stacks, instances, context)]);
+    },
     async prepare(environment, context, { fresh }) {
       const { rootfs } = environment;
       if (isStored(rootfs)) {

@@ -13,6 +13,11 @@ export interface StackRequest<R extends Stored = Stored> {
   readonly environment: Environment;
   readonly rootfs: R;
   readonly context: Context;
+  /**
+   * When a step of a build fails: is given why, and the arguments of pavlosc that open a shell in the
+   * container where it failed, which is there until this returns.
+   */
+  readonly debug?: (problem: Problem, args: readonly string[]) => Promise<unknown>;
 }
 
 /** One kind of root filesystem: how it becomes a stack. `from:` of a build takes any of them. */

@@ -5,6 +5,10 @@ import type { Problem } from "../../model/source.ts";
 import { environmentPaths } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
 import { makeArchives } from "./archive/archive.ts";
+import { makeBootstraps } from "./bootstrap/bootstrap.ts";
+import { makeBuilds } from "./build/build.ts";
+import type { StepParts } from "./build/runner.ts";
+import { makeNamed } from "./named/named.ts";
 import type { StackRequest, StackSource, Stored } from "./source.ts";
 import { parseBase, printBase } from "./store/base.ts";
 import type { Stack } from "./store/stack.ts";
@@ -16,17 +20,31 @@ export interface Stacks extends StackSource<Stored> {
    * changed since (that is drift, and a recreate's business).
    */
   readonly lower: (request: StackRequest) => Promise<Result<Stack, Problem>>;
+  /** What `ensure` would name its stack now; null: it cannot be known without an effect. */
+  readonly key: (request: StackRequest) => string | null;
 }
 
-export function makeStacks(tools: Tools): Stacks {
+export function makeStacks(tools: Tools, parts: StepParts): Stacks {
   const archives = makeArchives(tools);
+  const bootstraps = makeBootstraps(tools);
+  const named = makeNamed(tools);
+  const builds = makeBuilds(tools, parts, {
+    ensure: (request) => ensure(request),
+    resolve: (request) => resolve(request),
+  });
   const ensure = (request: StackRequest): Promise<Result<Stack, Problem>> => {
     const { rootfs } = request;
     switch (rootfs.kind) {
       case "archive":
         return archives.ensure({ ...request, rootfs });
+      case "bootstrap":
+        return bootstraps.ensure({ ...request, rootfs });
+      case "named":
+        return named.ensure({ ...request, rootfs });
+      case "build":
+        return builds.ensure({ ...request, rootfs });
       default:
-        return unreachable(rootfs.kind);
+        return unreachable(rootfs);
     }
   };
   const resolve = (request: StackRequest): Stack | null => {
@@ -34,11 +52,25 @@ export function makeStacks(tools: Tools): Stacks {
     switch (rootfs.kind) {
       case "archive":
         return archives.resolve({ ...request, rootfs });
+      case "bootstrap":
+        return bootstraps.resolve({ ...request, rootfs });
+      case "named":
+        return named.resolve({ ...request, rootfs });
+      case "build":
+        return builds.resolve({ ...request, rootfs });
       default:
-        return unreachable(rootfs.kind);
+        return unreachable(rootfs);
     }
   };
-  return { ensure, resolve, lower: (request) => lower(tools, request, ensure) };
+  return {
+    ensure,
+    resolve,
+    lower: (request) => lower(tools, request, ensure),
+    key: ({ rootfs, ...request }) =>
+      rootfs.kind === "build"
+        ? builds.key({ ...request, rootfs })
+        : (resolve({ ...request, rootfs })?.key ?? null),
+  };
 }
 
 async function lower(
