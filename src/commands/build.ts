@@ -113,7 +113,8 @@ async function lookAround(
   invocation.terminal.err(
     "a shell where the step failed; what is changed here is not kept (leave it with exit)",
   );
-  await runInForeground(registry.binary, ["--root", containersPath(project.paths), ...args]);
+  const pavlosc = [...project.host.cgroup.scope, registry.binary, "--root", containersPath(project.paths)];
+  await runInForeground([...pavlosc, ...args]);
 }
 
 /** A step that several environments share fails once. */
