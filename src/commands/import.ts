@@ -1,13 +1,25 @@
 import { join, resolve } from "node:path";
+import { kindOf } from "../config/import/kind.ts";
 import { importLegacy } from "../config/legacy-file.ts";
 import { realConfigReader } from "../host/real-config-reader.ts";
 import { realFiles } from "../host/real-files.ts";
 import { failure, success } from "../model/result.ts";
-import type { Verb } from "./invocation.ts";
+import type { Invocation, Verb } from "./invocation.ts";
 
-/** `pavlos import FILE.json`: the first Pavlos's format as environments/NAME.yaml. */
-export const importFile: Verb = async ({ args: [file = ""], options, globals, terminal }) => {
-  const imported = await importLegacy(realConfigReader.realpath(resolve(file)), realConfigReader);
+/** `pavlos import FILE`: compose.yaml, devcontainer.json or the first Pavlos's FILE.json as environments/NAME.yaml. */
+export const importFile: Verb = async (invocation) => {
+  const { args, options, globals, terminal } = invocation;
+  const [file = ""] = args;
+  const path = realConfigReader.realpath(resolve(file));
+  if (kindOf(path) !== "legacy") return (await import("./import-foreign.ts")).importForeign(invocation, path);
+  return await legacy(path, { options, globals, terminal });
+};
+
+async function legacy(
+  file: string,
+  { options, globals, terminal }: Pick<Invocation, "options" | "globals" | "terminal">,
+): ReturnType<Verb> {
+  const imported = await importLegacy(file, realConfigReader);
   if (!imported.ok) return imported;
   const { name, yaml, notices } = imported.value;
   const target = `environments/${name}.yaml`;
@@ -25,7 +37,7 @@ export const importFile: Verb = async ({ args: [file = ""], options, globals, te
     terminal.out(`wrote ${target}`);
   }
   return success(0);
-};
+}
 
 const exists = (file: string) => ({
   code: "file-exists",

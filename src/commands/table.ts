@@ -187,7 +187,7 @@ export const commands = [
   {
     name: "import",
     args: "<file>",
-    summary: "write an environment file from a legacy FILE.json",
+    summary: "write environment files from compose.yaml, devcontainer.json or a legacy FILE.json",
     options: [{ flags: "--force", description: "replace an existing file" }],
   },
   {
