@@ -11,6 +11,7 @@ const project = new URL("..", import.meta.url).pathname;
 const libraries: Readonly<Record<string, string>> = {
   chokidar: "chokidar",
   listr2: "listr2",
+  "smol-toml": "smol-toml",
   undici: "undici",
   // yaml offers its ES modules only to browsers; they are the same code and half the size when bundled.
   yaml: join(project, "node_modules/yaml/browser/index.js"),

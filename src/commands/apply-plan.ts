@@ -24,7 +24,7 @@ export async function applyPlan(
   const file = parsed.value;
   const { files, profiles, ...selection } = file.asked;
   const asThen = { ...invocation, globals: { ...invocation.globals, files, profiles } };
-  const project = await openProject(asThen);
+  const project = await openProject(asThen, "lookUp");
   if (!project.ok) return project;
   const other = foreign(file, project.value.identity);
   if (other !== null) return failure([other]);

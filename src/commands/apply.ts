@@ -10,7 +10,7 @@ export const apply: Verb = async (invocation) => {
   if (/[./]/.test(first)) return (await import("./apply-plan.ts")).applyPlan(invocation, first);
   const selection = selectionOf(invocation);
   if (!selection.ok) return selection;
-  const project = await openProject(invocation);
+  const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const { desired } = project.value;
   return await carryOut(invocation, project.value, { kind: "apply", desired, ...selection.value });

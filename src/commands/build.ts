@@ -17,7 +17,7 @@ type Problems = readonly Problem[];
 
 /** `pavlos build`: fetches, installs and builds roots; what runs is left alone. */
 export const build: Verb = async (invocation) => {
-  const project = await openProject(invocation);
+  const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const chosen = chooseEnvironments(invocation.args, project.value.desired.environments);
   if (!chosen.ok) return chosen;

@@ -7,7 +7,7 @@ import { applyDocument } from "../ui/documents.ts";
 import { renderPlan } from "../ui/plan.ts";
 import type { Progress } from "../ui/progress.ts";
 import { exitCodes, type Invocation } from "./invocation.ts";
-import { makeStateDirectories, openMachinery, type Project } from "./session.ts";
+import { makeStateDirectories, openMachinery, type Project, saveLock } from "./session.ts";
 
 /** Is this still the plan that was agreed to before? null: nothing was; the user is asked. */
 export type Agreement = ((plan: Plan) => boolean) | null;
@@ -27,6 +27,10 @@ export async function carryOut(
   await progress.finish();
   if (outcome.kind === "declined" && agreement !== null) return failure([otherPlan]);
   if (outcome.kind === "declined" && !asking.possible) return failure([unconfirmed(invocation.command)]);
+  if (outcome.kind === "done" || outcome.kind === "nothing") {
+    const saved = await saveLock(project);
+    if (!saved.ok) return saved;
+  }
   return settle(invocation, goal, outcome);
 }
 
@@ -64,6 +68,8 @@ function confirmation(invocation: Invocation, { project, goal, progress, agreeme
     const yes = agreed || (possible && (await ask(goal.kind, interruption())));
     if (yes) {
       makeStateDirectories(project);
+      // What fails here is said at the end: the file is written again then.
+      await saveLock(project);
       progress.begin(plan);
     }
     return yes;

@@ -22,13 +22,23 @@ export const config: Verb = async (invocation) => {
   else if (globals.json) {
     const environments = chosen.map((environment) => ({
       ...environment,
-      sources: sourcesOf(placesOf(environment)),
+      sources: {
+        ...sourcesOf(placesOf(environment)),
+        ...Object.fromEntries(desired.inherited?.get(environment.name) ?? []),
+      },
     }));
     terminal.out(JSON.stringify({ version: 1, project: desired.project, environments }, null, 2));
   } else {
     const blocks = chosen.map((environment) => {
-      const source = (path: string) => sourceAt(placesOf(environment), path);
-      return renderEnvironment(environment, { style: terminal.outStyle, source, all: globals.verbose });
+      const inherited = desired.inherited?.get(environment.name);
+      const source = (path: string) => inherited?.get(path) ?? sourceAt(placesOf(environment), path);
+      const hints = desired.hints?.get(environment.name) ?? [];
+      return renderEnvironment(environment, {
+        style: terminal.outStyle,
+        source,
+        hints,
+        all: globals.verbose,
+      });
     });
     terminal.out(blocks.join("\n\n"));
   }

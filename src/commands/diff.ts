@@ -15,7 +15,7 @@ export const diff: Verb = async (invocation) => {
   if (options.files === true) return (await import("./diff-files.ts")).diffFiles(invocation);
   const selection = selectionOf(invocation);
   if (!selection.ok) return selection;
-  const project = await openProject(invocation);
+  const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const machinery = await openMachinery(invocation, project.value, () => undefined);
   if (!machinery.ok) return machinery;

@@ -41,6 +41,8 @@ export const globalOptions: readonly OptionSpec[] = [
   { flags: "--runtime <path>", description: "another OCI runtime instead of pavlosc, e.g. crun" },
 ];
 
+const frozen = { flags: "--frozen", description: "fail where pavlos.lock would have to change" } as const;
+
 export const commands = [
   {
     name: "init",
@@ -58,6 +60,7 @@ export const commands = [
     options: [
       ...selectionOptions,
       { flags: "-o, --out <plan>", description: "keep the plan in this file, for `pavlos apply PLAN`" },
+      frozen,
       { flags: "--files", description: "list the files written in the environments' roots instead" },
     ],
     environments: true,
@@ -66,13 +69,30 @@ export const commands = [
     name: "apply",
     args: "[names...]",
     summary: "make it so, or what a plan file says",
-    options: selectionOptions,
+    options: [...selectionOptions, frozen],
     environments: true,
   },
   {
     name: "watch",
     args: "[names...]",
     summary: "keep it so while you edit",
+    options: [],
+    environments: true,
+  },
+  {
+    name: "pull",
+    args: "[names...]",
+    summary: "fetch images into the store; names of environments or of images",
+    options: [
+      { flags: "--platform <platform>", description: "of an image that is named: linux/amd64, linux/arm64" },
+      frozen,
+    ],
+    environments: true,
+  },
+  {
+    name: "update",
+    args: "[names...]",
+    summary: "look up what names of images stand for now, and move pavlos.lock",
     options: [],
     environments: true,
   },

@@ -7,6 +7,8 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   diff: async () => (await import("./diff.ts")).diff,
   apply: async () => (await import("./apply.ts")).apply,
   watch: async () => (await import("./watch.ts")).watch,
+  pull: async () => (await import("./pull.ts")).pull,
+  update: async () => (await import("./update.ts")).update,
   ps: async () => (await import("./ps.ts")).ps,
   shell: async () => (await import("./shell.ts")).shell,
   exec: async () => (await import("./exec.ts")).exec,

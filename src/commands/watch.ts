@@ -1,16 +1,23 @@
 import { realFiles } from "../host/real-files.ts";
 import { success } from "../model/result.ts";
-import type { News, Outcome } from "../reconcile/api.ts";
+import type { Loaded, News, Outcome } from "../reconcile/api.ts";
 import { followFiles } from "../reconcile/watch/follow.ts";
 import { watch as keepWatching } from "../reconcile/watch/watch.ts";
 import { type NewsDesk, newsDesk } from "../ui/news.ts";
 import type { Invocation, Verb } from "./invocation.ts";
 import { showProblems } from "./problems.ts";
-import { loadFiles, makeStateDirectories, openMachinery, openProject } from "./session.ts";
+import {
+  type LoadedProject,
+  loadFiles,
+  makeStateDirectories,
+  openMachinery,
+  openProject,
+  saveLock,
+} from "./session.ts";
 
 /** `pavlos watch`: applies what is saved, repairs what died; Ctrl-C leaves everything running. */
 export const watch: Verb = async (invocation) => {
-  const project = await openProject(invocation);
+  const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const desk = newsDesk(invocation.terminal, { base: process.cwd(), now: () => new Date() });
   const machinery = await openMachinery(invocation, project.value, desk.event);
@@ -23,7 +30,7 @@ export const watch: Verb = async (invocation) => {
   );
   await keepWatching({
     machinery: machinery.value,
-    load: () => loadFiles(invocation, project.value.host),
+    load: () => loadPinned(invocation, project.value),
     follow: followFiles,
     alive: (pid) => realFiles.status(`/proc/${pid}`) !== null,
     tell: (news) => tell(news, desk, invocation),
@@ -31,6 +38,13 @@ export const watch: Verb = async (invocation) => {
   desk.say("watching has ended; everything keeps running (`pavlos stop`, `pavlos destroy`)", "quiet");
   return success(0);
 };
+
+/** What is saved is applied, so what it needs is pinned at once. */
+async function loadPinned(invocation: Invocation, project: LoadedProject): Promise<Loaded> {
+  const loaded = await loadFiles(invocation, project, "lookUp");
+  const saved = loaded.result.ok ? await saveLock(project) : loaded.result;
+  return saved.ok ? loaded : { ...loaded, result: saved };
+}
 
 function tell(news: News, desk: NewsDesk, { terminal }: Invocation): void {
   if (news.kind === "problems") {

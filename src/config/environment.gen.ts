@@ -49,6 +49,24 @@ export interface Environment {
       }
     | {
         /**
+         * Image by its name (debian:12, ghcr.io/owner/name@sha256:...), or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, lxc:DISTRIBUTION/RELEASE.
+         */
+        image: string;
+        /**
+         * Platform of the image: linux/amd64, linux/arm64, linux/arm/v7. Default: this machine's.
+         */
+        platform?: string;
+        /**
+         * missing (default): fetched when the store lacks it; always: what the name stands for is looked up at each apply; never: only what the store has.
+         */
+        pull?: "missing" | "always" | "never";
+        /**
+         * The registry may speak plain http or have a certificate that nobody vouches for. Default false.
+         */
+        insecure?: boolean;
+      }
+    | {
+        /**
          * A distribution that is installed from its packages by mmdebstrap; a text is its suite.
          */
         bootstrap:
@@ -93,6 +111,24 @@ export interface Environment {
                * Digest of the archive's bytes, 64 hex digits; another content is refused. Default: not checked.
                */
               sha256?: string;
+            }
+          | {
+              /**
+               * Image by its name (debian:12, ghcr.io/owner/name@sha256:...), or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, lxc:DISTRIBUTION/RELEASE.
+               */
+              image: string;
+              /**
+               * Platform of the image: linux/amd64, linux/arm64, linux/arm/v7. Default: this machine's.
+               */
+              platform?: string;
+              /**
+               * missing (default): fetched when the store lacks it; always: what the name stands for is looked up at each apply; never: only what the store has.
+               */
+              pull?: "missing" | "always" | "never";
+              /**
+               * The registry may speak plain http or have a certificate that nobody vouches for. Default false.
+               */
+              insecure?: boolean;
             }
           | {
               /**

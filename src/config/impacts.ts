@@ -11,8 +11,15 @@ function* fieldsOf(schema: z.ZodObject, prefix: string): Generator<readonly [str
     const impact = impacts.find((known) => known === type.meta()?.impact);
     if (impact) yield [path, impact];
     const inner = unwrapped(type);
-    if (inner.def.type === "object") yield* fieldsOf(inner as z.ZodObject, `${path}.`);
+    for (const object of objectsIn(inner)) yield* fieldsOf(object, `${path}.`);
   }
+}
+
+/** The maps that a value may be. */
+function objectsIn(type: z.ZodType): readonly z.ZodObject[] {
+  if (type.def.type === "object") return [type as z.ZodObject];
+  if (type.def.type !== "union") return [];
+  return (type as z.ZodUnion<z.ZodType[]>).options.flatMap((option) => objectsIn(unwrapped(option)));
 }
 
 /** The type below `optional`. */

@@ -1,6 +1,7 @@
 import type { Build, Rootfs } from "../model/environment.ts";
 import { resolveBootstrap } from "./bootstrap.ts";
 import { resolveBuild } from "./build.ts";
+import { resolveImage } from "./image.ts";
 import type { EnvironmentInput } from "./schema.ts";
 import { hostPath, report, type Scope } from "./scope.ts";
 
@@ -10,6 +11,7 @@ type Archive = Extract<Rootfs, { kind: "archive" }>;
 export function resolveRootfs(scope: Scope, input: EnvironmentInput["rootfs"]): Rootfs {
   if (input === undefined || input === "host") return { kind: "host" };
   if (typeof input === "string") return short(scope, input);
+  if ("image" in input) return resolveImage(scope, ["rootfs", "image"], input);
   if ("path" in input) return directory(scope, input.path, input.mode ?? "overlay");
   if ("bootstrap" in input) return resolveBootstrap(scope, ["rootfs", "bootstrap"], input.bootstrap);
   if ("named" in input) return { kind: "named", named: input.named };
@@ -27,19 +29,24 @@ function baseOf(scope: Scope, input: BaseInput): Build["from"] {
       report(scope, at, {
         code: "rootfs-not-a-base",
         message: `${input === "host" ? "the host's root" : "a directory"} cannot be built upon: nothing names its content`,
-        expected: "an archive, {bootstrap: ...} or {named: ...}",
+        expected: "an archive, {image: ...}, {bootstrap: ...} or {named: ...}",
         hint: "pack it: tar -C DIRECTORY -cf root.tar . (or `pavlos rootfs create NAME DIRECTORY` and {named: NAME})",
       });
       return { kind: "archive", archive: input, sha256: null };
     }
+    if (input.startsWith("image://"))
+      return resolveImage(scope, at, { image: input.slice("image://".length) });
     return archive(scope, at, { archive: input });
   }
+  if ("image" in input) return resolveImage(scope, [...at, "image"], input);
   if ("bootstrap" in input) return resolveBootstrap(scope, [...at, "bootstrap"], input.bootstrap);
   if ("named" in input) return { kind: "named", named: input.named };
   return archive(scope, [...at, "archive"], input);
 }
 
 function short(scope: Scope, text: string): Rootfs {
+  if (text.startsWith("image://"))
+    return resolveImage(scope, ["rootfs"], { image: text.slice("image://".length) });
   if (/^https:\/\//.test(text)) return { kind: "archive", archive: text, sha256: null };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     foreign(scope, ["rootfs"], text);
@@ -126,11 +133,8 @@ function foreign(scope: Scope, at: readonly PropertyKey[], text: string): void {
   const scheme = text.slice(0, text.indexOf(":"));
   report(scope, at, {
     code: "unsupported-rootfs",
-    message:
-      scheme === "image"
-        ? "images are not supported by this version"
-        : `${scheme}:// cannot be a root filesystem`,
-    expected: "host, a path such as ./root or ./root.tar.zst, or an https address",
+    message: `${scheme}:// cannot be a root filesystem`,
+    expected: "host, a path such as ./root or ./root.tar.zst, an https address, or image:// and a name",
     hint: scheme === "http" ? "use https, so that the archive arrives as it was sent" : undefined,
   });
 }

@@ -2,11 +2,8 @@
 const later: Readonly<Record<string, string>> = {
   gpus: "remove it; GPUs are not attached by this version",
   devices: "remove it; bind a device's path with mounts instead",
-  image: "use rootfs: a directory or an archive (an image can be exported to one)",
   bootstrap: "it belongs below `rootfs:`",
   steps: "it belongs below `rootfs:`, beside `from`",
-  platform: "remove it; images are not supported by this version",
-  pull: "remove it; images are not supported by this version",
   restart: "remove it; `pavlos watch` starts again what died",
   health: "remove it; environments are not probed by this version",
   dependsOn: "remove it; all environments start together",
@@ -24,7 +21,6 @@ const places: Readonly<Record<string, readonly string[]>> = {
   "": [
     "gpus",
     "devices",
-    "image",
     "bootstrap",
     "steps",
     "restart",
@@ -37,7 +33,6 @@ const places: Readonly<Record<string, readonly string[]>> = {
     "dns",
     "hosts",
   ],
-  rootfs: ["image", "platform", "pull"],
 };
 
 /** What to do instead of an unknown key of a later version; undefined: no version knows it. */

@@ -48,6 +48,7 @@ export type Rootfs =
       /** Hex digest of the archive's bytes, where the file pins one. */
       readonly sha256: string | null;
     }
+  | Image
   | Bootstrap
   | Named
   | Build;
@@ -63,6 +64,24 @@ export interface Build {
   readonly kind: "build";
   readonly from: Exclude<Rootfs, { kind: "host" | "path" | "build" }>;
   readonly steps: readonly Step[];
+}
+
+/** An image of a registry, a directory or an archive. */
+export interface Image {
+  readonly kind: "image";
+  /**
+   * Full name: "docker.io/library/debian:12"; or `oci:`, `oci-archive:` and `docker-archive:` with an
+   * absolute path, or `simplestreams:` with a server and a product.
+   */
+  readonly image: string;
+  /** "linux/amd64", "linux/arm/v7". */
+  readonly platform: string;
+  /** always: what the name stands for now; never: only what the store has. */
+  readonly pull: "missing" | "always" | "never";
+  /** Plain http, or a certificate that nobody vouches for, is fine. */
+  readonly insecure: boolean;
+  /** Of the platform's manifest ("sha256:..."), from pavlos.lock; null: not resolved. */
+  readonly digest: string | null;
 }
 
 export type SecretSource =

@@ -22,6 +22,8 @@ export type Event =
       readonly what: string;
       readonly done: number;
       readonly total: number | null;
+      /** What it consists of: layers of an image. */
+      readonly parts?: readonly { readonly name: string; readonly done: number; readonly total: number }[];
     }
   /** A step of a build; cached: the store has its layer. */
   | ({

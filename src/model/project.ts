@@ -25,4 +25,8 @@ export interface Desired {
   readonly files: readonly string[];
   /** Where the environment as such was written, by name. */
   readonly origin: ReadonlyMap<string, Place>;
+  /** Values that no file says, by environment and path: where they come from ("image debian:12"). */
+  readonly inherited?: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** What is worth knowing of an environment and no value of it: ports that its image exposes. */
+  readonly hints?: ReadonlyMap<string, readonly string[]>;
 }

@@ -5,11 +5,13 @@ import { makeMountsProvider } from "./mounts/provider.ts";
 import { makeNetworkProvider } from "./network/provider.ts";
 import type { Foreground, Launcher, Provider } from "./provider.ts";
 import { makeResourcesProvider } from "./resources/provider.ts";
+import { type Images, makeImages } from "./rootfs/image/images.ts";
 import { makeRootfsProvider } from "./rootfs/provider.ts";
 import { makeStacks, type Stacks } from "./rootfs/stacks.ts";
 import type { Tools } from "./tools.ts";
 
 export interface Registry {
+  readonly images: Images;
   /** In the order in which they contribute to a bundle: what comes later lies on top. */
   readonly providers: readonly Provider[];
   readonly launcher: Launcher;
@@ -18,11 +20,21 @@ export interface Registry {
   readonly roots: { readonly tools: Tools; readonly stacks: Stacks };
 }
 
+/** What was learnt of images in this run serves whoever works with the same tools. */
+const images = new WeakMap<Tools, Images>();
+
+function imagesOf(tools: Tools): Images {
+  const there = images.get(tools) ?? makeImages(tools);
+  images.set(tools, there);
+  return there;
+}
+
 export function makeRegistry(tools: Tools): Registry {
   const foreground = makeForeground(tools);
   const network = makeNetworkProvider(tools);
-  const stacks = makeStacks(tools, { providers: [network], foreground });
+  const stacks = makeStacks(tools, { providers: [network], foreground, images: imagesOf(tools) });
   return {
+    images: imagesOf(tools),
     providers: [
       makeRootfsProvider(tools, stacks),
       network,

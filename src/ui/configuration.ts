@@ -6,6 +6,8 @@ export interface ConfigurationOptions {
   readonly style: Style;
   /** Where a value was written ("environments/api.yaml:7:11"); null: it is a default. */
   readonly source: (path: string) => string | null;
+  /** What is worth knowing and no value. */
+  readonly hints?: readonly string[];
   /** Defaults too. */
   readonly all: boolean;
 }
@@ -13,19 +15,23 @@ export interface ConfigurationOptions {
 /** An environment as it was understood: each value and where it comes from. */
 export function renderEnvironment(
   environment: Environment,
-  { style, source, all }: ConfigurationOptions,
+  { style, source, hints = [], all }: ConfigurationOptions,
 ): string {
   const rows = leaves(environment)
     .map(({ path, value }) => ({ path, text: formatValue(path, value), source: source(path) }))
     .filter((row) => all || row.source !== null);
   const width = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
   const paths = width(rows.map((row) => row.path)) + 2;
-  const values = Math.min(60, width(rows.map((row) => row.text))) + 2;
+  const values = Math.min(90, width(rows.map((row) => row.text))) + 2;
   const lines = rows.map(
     (row) =>
-      `    ${row.path.padEnd(paths)}${row.text.padEnd(values)}${style("gray", row.source ?? "default")}`,
+      `    ${row.path.padEnd(paths)}${row.text.padEnd(values - 2)}  ${style("gray", row.source ?? "default")}`,
   );
-  return [style("bold", environment.name), ...lines].join("\n");
+  return [
+    style("bold", environment.name),
+    ...lines,
+    ...hints.map((hint) => style("gray", `    # ${hint}`)),
+  ].join("\n");
 }
 
 interface Leaf {

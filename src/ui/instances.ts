@@ -4,7 +4,7 @@ import { unreachable } from "../model/result.ts";
 import { shortPath } from "./places.ts";
 import { renderTable } from "./table.ts";
 import type { Style } from "./terminal.ts";
-import { formatAge } from "./values.ts";
+import { formatAge, shortImage } from "./values.ts";
 
 /** One line of `pavlos ps`. */
 export interface Listed {
@@ -62,6 +62,8 @@ function rootCell(rootfs: Rootfs, base: string): string {
       return shortPath(rootfs.path, base);
     case "archive":
       return shortPath(rootfs.archive, base);
+    case "image":
+      return shortImage(rootfs.image);
     case "bootstrap":
       return rootfs.suite;
     case "named":

@@ -6,6 +6,7 @@ export function formatValue(path: string, value: unknown): string {
   if (value === undefined) return "(none)";
   if (value === null) return nullAs(path);
   if (typeof value === "number") return formatNumber(path, value);
+  if (path === "rootfs.digest") return shortDigest(String(value));
   if (typeof value === "string") return quoted(path) ? JSON.stringify(value) : value === "" ? '""' : value;
   if (typeof value === "boolean") return String(value);
   if (Array.isArray(value)) return formatList(path, value);
@@ -57,6 +58,7 @@ function formatNumber(path: string, value: number): string {
 
 /** What null means depends on the field: no limit, or a default. */
 function nullAs(path: string): string {
+  if (path === "rootfs.digest") return "not pinned";
   return /^resources(\.|$)/.test(path) ? "unlimited" : "default";
 }
 
@@ -89,8 +91,21 @@ function formatObject(path: string, value: Readonly<Record<string, unknown>>): s
 function formatRootfs(value: Readonly<Record<string, unknown>>): string {
   if (value.kind === "path") return `${value.path}${value.mode === "direct" ? " (direct)" : ""}`;
   if (value.kind === "archive") return `${value.archive}`;
+  if (value.kind === "image") return formatImage(value);
   return String(value.kind);
 }
+
+function formatImage({ image, platform, digest }: Readonly<Record<string, unknown>>): string {
+  const pinned = typeof digest === "string" ? shortDigest(digest) : "not pinned";
+  return `${shortImage(String(image))} (${platform}, ${pinned})`;
+}
+
+/** Docker Hub's own images by their plain name. */
+export const shortImage = (image: string): string => image.replace(/^docker\.io\/(library\/)?/, "");
+
+/** As many digits as people compare. */
+export const shortDigest = (digest: string): string =>
+  digest.replace(/^(sha\d+:[0-9a-f]{12})[0-9a-f]+$/, "$1");
 
 function formatMount(path: string, value: Readonly<Record<string, unknown>>): string {
   const size =

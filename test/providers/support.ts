@@ -3,6 +3,8 @@ import { success } from "../../src/model/result.ts";
 import type { Native, NativeOutcome } from "../../src/native/native.ts";
 import type { Context } from "../../src/providers/provider.ts";
 import type { Flock } from "../../src/state/lock.ts";
+import { type LockFile, openLockFile } from "../../src/state/lock-file/lock-file.ts";
+import { memoryFiles } from "../host/support/memory-files.ts";
 import { project } from "../reconcile/support/environments.ts";
 
 /** Facts of a machine; root's on version 1 unless changed. */
@@ -63,3 +65,6 @@ export function fakeNative(answer: (args: readonly string[], input: string) => P
   };
   return { native, calls };
 }
+
+/** No project pins anything. */
+export const noLocks = (root: string): LockFile => openLockFile(memoryFiles(), root);

@@ -24,7 +24,7 @@ export async function chooseEnvironment(
   invocation: Invocation,
   name: string | null,
 ): Promise<Result<Chosen, Problems>> {
-  const project = await openProject(invocation);
+  const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const { desired } = project.value;
   const { environments } = desired;

@@ -25,16 +25,46 @@ const archive = z.strictObject({
     ),
 });
 
-const expected =
-  "host, a path such as ./root or ./root.tar.zst, {path: ...}, {archive: ...}, {bootstrap: ...}, {named: ...} or {from: ..., steps: [...]}";
-const short = path(expected).describe("host, a directory or archive by its path, or an https address.");
+const platform = "an operating system and an architecture, such as linux/arm64";
+const image = z.strictObject({
+  image: path("an image's name").describe(
+    "Image by its name (debian:12, ghcr.io/owner/name@sha256:...), or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, lxc:DISTRIBUTION/RELEASE.",
+  ),
+  platform: z
+    .string({ error: platform })
+    .regex(/^linux\/[a-z0-9_]+(\/[a-z0-9.]+)?$/i, { error: platform })
+    .optional()
+    .describe("Platform of the image: linux/amd64, linux/arm64, linux/arm/v7. Default: this machine's."),
+  pull: z
+    .enum(["missing", "always", "never"], { error: "missing, always or never" })
+    .optional()
+    .describe(
+      "missing (default): fetched when the store lacks it; always: what the name stands for is looked up at each apply; never: only what the store has.",
+    )
+    .meta({ impact: "record" }),
+  insecure: z
+    .boolean({ error: "true or false" })
+    .optional()
+    .describe(
+      "The registry may speak plain http or have a certificate that nobody vouches for. Default false.",
+    )
+    .meta({ impact: "record" }),
+});
 
-const expectedBase = "an archive, {bootstrap: ...} or {named: ...}";
+const expected =
+  "host, a path such as ./root or ./root.tar.zst, image://debian:12, {path: ...}, {archive: ...}, {image: ...}, {bootstrap: ...}, {named: ...} or {from: ..., steps: [...]}";
+const short = path(expected).describe(
+  "host, a directory or archive by its path, an https address of an archive, or image:// and an image's name.",
+);
+
+const expectedBase = "an archive, image://debian:12, {image: ...}, {bootstrap: ...} or {named: ...}";
 const build = z.strictObject({
   from: z
-    .union([path(expectedBase), archive, bootstrap, named], { error: expectedBase })
+    .union([path(expectedBase), archive, image, bootstrap, named], { error: expectedBase })
     .describe("The root that the steps begin with: an archive's path, or a map as in rootfs itself."),
   steps,
 });
 
-export const rootfs = z.union([short, directory, archive, bootstrap, named, build], { error: expected });
+export const rootfs = z.union([short, directory, archive, image, bootstrap, named, build], {
+  error: expected,
+});

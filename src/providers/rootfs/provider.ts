@@ -19,7 +19,7 @@ import type { Stacks } from "./stacks.ts";
 import { stackContribution, treeContribution } from "./tree.ts";
 import { writtenSince } from "./written.ts";
 
-/** Root filesystems: the host's own, a directory, an archive; and the writable layers over them. */
+/** Root filesystems: the host's own, a directory, an archive, an image, steps; and the writable layers over them. */
 export function makeRootfsProvider(tools: Tools, stacks: Stacks): Provider {
   return {
     name: "rootfs",

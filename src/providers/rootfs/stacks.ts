@@ -8,6 +8,7 @@ import { makeArchives } from "./archive/archive.ts";
 import { makeBootstraps } from "./bootstrap/bootstrap.ts";
 import { makeBuilds } from "./build/build.ts";
 import type { StepParts } from "./build/runner.ts";
+import type { Images } from "./image/images.ts";
 import { makeNamed } from "./named/named.ts";
 import type { StackRequest, StackSource, Stored } from "./source.ts";
 import { parseBase, printBase } from "./store/base.ts";
@@ -24,7 +25,13 @@ export interface Stacks extends StackSource<Stored> {
   readonly key: (request: StackRequest) => string | null;
 }
 
-export function makeStacks(tools: Tools, parts: StepParts): Stacks {
+/** What the kinds of roots need of others. */
+export interface StackParts extends StepParts {
+  readonly images: Images;
+}
+
+export function makeStacks(tools: Tools, parts: StackParts): Stacks {
+  const { images } = parts;
   const archives = makeArchives(tools);
   const bootstraps = makeBootstraps(tools);
   const named = makeNamed(tools);
@@ -43,6 +50,8 @@ export function makeStacks(tools: Tools, parts: StepParts): Stacks {
         return named.ensure({ ...request, rootfs });
       case "build":
         return builds.ensure({ ...request, rootfs });
+      case "image":
+        return images.ensure({ ...request, rootfs });
       default:
         return unreachable(rootfs);
     }
@@ -58,6 +67,8 @@ export function makeStacks(tools: Tools, parts: StepParts): Stacks {
         return named.resolve({ ...request, rootfs });
       case "build":
         return builds.resolve({ ...request, rootfs });
+      case "image":
+        return images.resolve({ ...request, rootfs });
       default:
         return unreachable(rootfs);
     }

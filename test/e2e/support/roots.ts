@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, readlinkSync, symlinkSync, writeFil
 import { join } from "node:path";
 import type { World } from "./world.ts";
 
-const applets = [
+export const applets = [
   "sh",
   "true",
   "false",

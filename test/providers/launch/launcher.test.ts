@@ -8,7 +8,7 @@ import { makeForeground } from "../../../src/providers/launch/bundle.ts";
 import { makeLauncher } from "../../../src/providers/launch/launcher.ts";
 import type { Tools } from "../../../src/providers/tools.ts";
 import { environment, project } from "../../reconcile/support/environments.ts";
-import { context, fakeNative, freeFlock, host } from "../support.ts";
+import { context, fakeNative, freeFlock, host, noLocks } from "../support.ts";
 
 let data = "";
 beforeEach(() => {
@@ -26,6 +26,7 @@ function launcher(answer: Answer, env: Tools["env"] = {}) {
     files: realFiles,
     native,
     flock: freeFlock,
+    lockFile: noLocks,
     env,
   };
   return { launcher: makeLauncher(tools), calls, tools };

@@ -5,7 +5,7 @@ import type { Context } from "../../../src/providers/provider.ts";
 import type { Tools } from "../../../src/providers/tools.ts";
 import { memoryFiles } from "../../host/support/memory-files.ts";
 import { environment, project } from "../../reconcile/support/environments.ts";
-import { freeFlock } from "../support.ts";
+import { freeFlock, noLocks } from "../support.ts";
 
 describe("variables of a running environment", () => {
   const bundle = `/data/environments/${project.id}/web/bundle`;
@@ -31,6 +31,7 @@ describe("variables of a running environment", () => {
       files,
       env: {},
       flock: freeFlock,
+      lockFile: noLocks,
       native: { run: async () => ({ code: 125, stdout: "", stderr: "not needed" }) },
     };
     const text = () => files.readText(config) ?? "";

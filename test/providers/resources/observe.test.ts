@@ -3,7 +3,7 @@ import type { Resources } from "../../../src/model/environment.ts";
 import { canonicalList, observeLimits } from "../../../src/providers/resources/observe.ts";
 import { memoryFiles } from "../../host/support/memory-files.ts";
 import { environment } from "../../reconcile/support/environments.ts";
-import { fakeNative, freeFlock, host } from "../support.ts";
+import { fakeNative, freeFlock, host, noLocks } from "../support.ts";
 
 /** What drifted in a container whose cgroup files say `live`, when the record wants `wanted`. */
 function drift(wanted: Partial<Resources>, live: Readonly<Record<string, string>>, version: 1 | 2 = 1) {
@@ -36,6 +36,7 @@ function drift(wanted: Partial<Resources>, live: Readonly<Record<string, string>
     files,
     native: fakeNative(() => ({})).native,
     flock: freeFlock,
+    lockFile: noLocks,
     env: {},
   };
   return Object.fromEntries(

@@ -9,9 +9,10 @@ import { realFiles } from "../../../src/host/real-files.ts";
 import type { Event } from "../../../src/model/event.ts";
 import { makeArchives } from "../../../src/providers/rootfs/archive/archive.ts";
 import { fetchArchive } from "../../../src/providers/rootfs/archive/fetch.ts";
+import { makeImages } from "../../../src/providers/rootfs/image/images.ts";
 import { makeStacks } from "../../../src/providers/rootfs/stacks.ts";
 import { environment } from "../../reconcile/support/environments.ts";
-import { context, fakeNative, freeFlock, host } from "../support.ts";
+import { context, fakeNative, freeFlock, host, noLocks } from "../support.ts";
 
 /** No test here runs a step of a build. */
 const noSteps = { providers: [], foreground: { bundle: () => Promise.reject(new Error("no steps here")) } };
@@ -65,7 +66,12 @@ function request(archive: string, sha256: string | null = null) {
 
 function tools(native = fakeNative(() => ({})).native) {
   const paths = { data, run: join(data, "run") };
-  return { host: host(), paths, files: realFiles, native, flock: freeFlock, env: {} };
+  return { host: host(), paths, files: realFiles, native, flock: freeFlock, lockFile: noLocks, env: {} };
+}
+
+function stacks(native: ReturnType<typeof fakeNative>["native"]) {
+  const made = tools(native);
+  return makeStacks(made, { ...noSteps, images: makeImages(made) });
 }
 
 describe("the download of an archive", () => {
@@ -161,10 +167,10 @@ describe("an archive's layer", () => {
 
   it("stays under a writable layer that was begun on it, also when the archive has changed since", async () => {
     const address = await serve((_, response) => response.end(bytes));
-    const first = await makeStacks(tools(unpacking(digest).native), noSteps).lower(request(address));
+    const first = await stacks(unpacking(digest).native).lower(request(address));
     expect(first).toMatchObject({ ok: true, value: { key: digest } });
     const other = "e".repeat(64);
-    const second = await makeStacks(tools(unpacking(other).native), noSteps).lower(request(address, other));
+    const second = await stacks(unpacking(other).native).lower(request(address, other));
     expect(second).toMatchObject({ ok: true, value: { key: digest } });
   });
 });

@@ -25,6 +25,13 @@ export function splitName(full: string): RegistryName {
 /** Shorter where nothing is lost: Docker Hub's own images by their plain name. */
 export const shortName = (full: string): string => full.replace(/^docker\.io\/(library\/)?/, "");
 
+/** Path and tag of `oci:PATH[:TAG]` and its like. */
+export function splitLocal(full: string): { readonly path: string; readonly tag: string | null } {
+  const rest = full.slice(full.indexOf(":") + 1);
+  const colon = rest.indexOf(":");
+  return colon < 0 ? { path: rest, tag: null } : { path: rest.slice(0, colon), tag: rest.slice(colon + 1) };
+}
+
 /** `oci:`, `oci-archive:`, `docker-archive:`, `simplestreams:`; null: an image in a registry. */
 export function sourceKind(full: string): "oci" | "oci-archive" | "docker-archive" | "simplestreams" | null {
   const kind = /^(oci|oci-archive|docker-archive|simplestreams):/.exec(full)?.[1];

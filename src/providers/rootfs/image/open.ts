@@ -1,10 +1,5 @@
 import { unreachable } from "../../../model/result.ts";
-import { sourceKind, splitName } from "./name.ts";
-import { makeRegistrySource } from "./registry/client.ts";
-import { findCredentials } from "./registry/credentials.ts";
-import { endpointsOf } from "./registry/mirrors.ts";
-import { makeSession } from "./registry/session.ts";
-import { makeTransport } from "./registry/transport.ts";
+import { sourceKind, splitLocal } from "./name.ts";
 import type { ImageSource } from "./source.ts";
 
 /** What a source is opened with. */
@@ -30,31 +25,38 @@ export interface Surroundings {
 
 /** Opens whatever the name says an image comes from; only that code is loaded. */
 export async function openSource(opening: Opening): Promise<ImageSource> {
-  const kind = sourceKind(opening.image);
+  const { image } = opening;
+  const kind = sourceKind(image);
   switch (kind) {
     case null:
-      return await openRegistry(opening);
+      return await (await import("./registry/open.ts")).openRegistry(opening);
+    case "simplestreams":
+      return await openSimplestreams(opening);
+    case "oci":
+    case "oci-archive":
+    case "docker-archive":
+      return await openLocal(image, kind);
     default:
-      return unreachable(kind as never);
+      return unreachable(kind);
   }
 }
 
-async function openRegistry({ image, insecure, surroundings }: Opening): Promise<ImageSource> {
-  const name = splitName(image);
-  const endpoints = await endpointsOf(surroundings, name.registry, name.repository);
+async function openLocal(
+  image: string,
+  kind: "oci" | "oci-archive" | "docker-archive",
+): Promise<ImageSource> {
+  const { directoryFiles, tarFiles } = await import("./local/files.ts");
+  const { path, tag } = splitLocal(image);
+  const files = kind === "oci" ? directoryFiles(path) : await tarFiles(path);
+  if (kind === "docker-archive")
+    return (await import("./local/docker-archive.ts")).makeDockerArchiveSource(image, files, tag);
+  return (await import("./local/layout.ts")).makeLayoutSource(image, files, tag);
+}
+
+async function openSimplestreams({ image, insecure, surroundings }: Opening): Promise<ImageSource> {
+  const [server = "", product = ""] = image.slice("simplestreams:".length).split("#");
+  const { makeTransport } = await import("./registry/transport.ts");
   const transport = makeTransport({ ...surroundings, now: () => Date.now() });
-  const sessions = endpoints.map((endpoint, index) =>
-    makeSession({
-      transport,
-      endpoint:
-        index === endpoints.length - 1 ? { ...endpoint, insecure: insecure || endpoint.insecure } : endpoint,
-      credentials: () =>
-        findCredentials(
-          surroundings,
-          endpoint.host === "registry-1.docker.io" ? "docker.io" : endpoint.host,
-          endpoint.repository,
-        ),
-    }),
-  );
-  return makeRegistrySource({ full: image, name, sessions, close: () => transport.close() });
+  const { makeSimplestreamsSource } = await import("./simplestreams.ts");
+  return makeSimplestreamsSource({ full: image, server, product, insecure, transport });
 }

@@ -7,7 +7,7 @@ import type { CopyStep } from "../../../../src/model/build.ts";
 import { targetOf } from "../../../../src/providers/rootfs/build/commands.ts";
 import { contentsOf } from "../../../../src/providers/rootfs/build/contents.ts";
 import { madeMountPoints } from "../../../../src/providers/rootfs/build/mounts.ts";
-import { fakeNative, freeFlock, host } from "../../support.ts";
+import { fakeNative, freeFlock, host, noLocks } from "../../support.ts";
 
 let scratch: string;
 beforeEach(() => {
@@ -21,6 +21,7 @@ const tools = () => ({
   files: realFiles,
   native: fakeNative(() => ({})).native,
   flock: freeFlock,
+  lockFile: noLocks,
   env: {},
 });
 const step = (changes: Partial<CopyStep> = {}): CopyStep => ({

@@ -50,7 +50,7 @@ export function makeSession(options: SessionOptions): Session {
         return await reach(path, headers);
       } catch (error) {
         if (error instanceof ImageFailure || isAbort(error)) throw error;
-        throw unreachable(endpoint, error);
+        throw unreachable(endpoint.host, error);
       }
     },
   };
@@ -101,7 +101,7 @@ function isPlainServer(error: unknown): boolean {
   );
 }
 
-function unreachable({ host }: Endpoint, error: unknown): ImageFailure {
+export function unreachable(host: string, error: unknown): ImageFailure {
   const code = errnoOf(error) ?? "";
   const plain = isPlainServer(error) && code !== "ECONNREFUSED";
   if (plain)

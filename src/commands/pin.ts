@@ -1,0 +1,44 @@
+import { dirname } from "node:path";
+import type { Desired } from "../model/project.ts";
+import { failure } from "../model/result.ts";
+import type { Loaded } from "../reconcile/api.ts";
+import { lockName } from "../state/lock-file/lock-file.ts";
+import type { Invocation } from "./invocation.ts";
+import { openRegistry, type Place } from "./place.ts";
+
+export interface PinRequest {
+  readonly loaded: Loaded;
+  readonly desired: Desired;
+  readonly images: "lookUp" | "known" | "update";
+}
+
+/** Files whose images are filled in: what they stand for, and what they bring along. */
+export async function pinLoaded(invocation: Invocation, place: Place, request: PinRequest): Promise<Loaded> {
+  const { loaded, desired, images } = request;
+  const registry = await openRegistry(place);
+  if (!registry.ok) return images === "known" ? loaded : { ...loaded, result: failure(registry.failure) };
+  const { pinImages } = await import("../providers/rootfs/image/pin.ts");
+  const lock = registry.value.lockFile(desired.project.root);
+  if (invocation.options.frozen === true) lock.freeze();
+  const isAsked = asked(invocation, desired);
+  const result = await pinImages(desired, {
+    images: registry.value.images,
+    lock,
+    mode: (name) => (isAsked(name) ? modes[images] : "store"),
+    signal: invocation.interruption(),
+  });
+  const { root } = desired.project;
+  return {
+    result,
+    files: [...loaded.files, lock.file],
+    directories: [...new Set([...loaded.directories, dirname(`${root}/${lockName}`)])],
+  };
+}
+
+const modes = { lookUp: "lock", known: "store", update: "update" } as const;
+
+/** The environments that are named; when none is, all of them. */
+function asked({ args }: Invocation, { environments }: Desired): (name: string) => boolean {
+  const named = args.filter((arg) => environments.some(({ name }) => name === arg));
+  return (name) => named.length === 0 || named.includes(name);
+}

@@ -1,0 +1,106 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Image, writeLayout } from "../support/oci.ts";
+import { type Registry, registry } from "../support/registry.ts";
+import { busyboxImage } from "./support/busybox-image.ts";
+import { callers } from "./support/callers.ts";
+import { expectCode, type World, world } from "./support/world.ts";
+
+let server: Registry;
+let first: Image;
+let second: Image;
+const directory = mkdtempSync("/var/tmp/pavlos-e2e-registry-");
+
+beforeAll(async () => {
+  server = await registry(directory);
+  const config = { Env: ["COLOR=green", "PATH=/bin"], WorkingDir: "/var", Cmd: ["sh"], StopSignal: "SIGINT" };
+  first = busyboxImage("one", { config });
+  second = busyboxImage("two", { config: { ...config, Cmd: ["sleep", "1000"] } });
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe.each(callers())("images as $kind", (caller) => {
+  let at: World;
+  const lock = (): string => readFileSync(join(at.project, "pavlos.lock"), "utf8");
+  afterEach(async () => {
+    await server.start();
+    at.end();
+  });
+
+  it("run from a fresh store, and again without the registry; update moves the lock", async () => {
+    at = world(caller);
+    await server.push("tools/busybox", "1", first);
+    const name = `${server.host}/tools/busybox:1`;
+    at.write("environments/box.yaml", `rootfs:\n  image: ${name}\n`);
+    expect(expectCode(at.pavlos("diff"), 2).stdout).toContain("+ box");
+    expectCode(at.pavlos("apply", "--yes", "--frozen"), 1);
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    expect(lock()).toContain(first.manifest.descriptor.digest);
+    const inside = expectCode(
+      at.pavlos("exec", "box", "--", "sh", "-c", "cat /etc/version; ls /etc; echo $COLOR; pwd"),
+      0,
+    );
+    expect(inside.stdout).toMatch(/^one\n/);
+    expect(inside.stdout).not.toContain("removed");
+    expect(inside.stdout).toMatch(/green\n\/var\n$/);
+
+    await server.stop();
+    expect(expectCode(at.pavlos("apply", "--yes"), 0).stdout).toContain("Nothing to do");
+    at.write("environments/other.yaml", `rootfs: image://${name}\ncommand: [sleep, "1000"]\n`);
+    expectCode(at.pavlos("apply", "--yes", "--frozen"), 0);
+    expect(at.ps("other").status).toBe("running");
+    const shown = expectCode(at.pavlos("config", "box"), 0).stdout;
+    expect(shown).toMatch(/env\.COLOR +"green" +image 127/);
+    expect(shown).toMatch(/stop\.signal +SIGINT +image 127/);
+    expect(expectCode(at.pavlos("update"), 1).stderr).toContain("nothing listens there");
+
+    await server.start();
+    await server.push("tools/busybox", "1", second);
+    expect(expectCode(at.pavlos("apply", "--yes"), 0).stdout).toContain("Nothing to do");
+    const moved = expectCode(at.pavlos("update", "--json"), 0).stdout;
+    expect(JSON.parse(moved).changes).toMatchObject([
+      { from: first.manifest.descriptor.digest, to: second.manifest.descriptor.digest },
+    ]);
+    const plan = expectCode(at.pavlos("diff", "box"), 2).stdout;
+    expect(plan).toMatch(/rootfs\.digest .*pavlos\.lock:\d+:\d+/);
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    expect(expectCode(at.pavlos("exec", "box", "--", "cat", "/etc/version"), 0).stdout).toBe("two\n");
+  });
+
+  it("that are not to be had are explained where they were asked for, and nothing changes", async () => {
+    at = world(caller);
+    await server.push("tools/busybox", "1.36", first);
+    at.write("environments/tag.yaml", `rootfs:\n  image: ${server.host}/tools/busybox:1.37\n`);
+    at.write("environments/name.yaml", `rootfs: image://${server.host}/tools/busibox:1\n`);
+    at.write(
+      "environments/platform.yaml",
+      `rootfs:\n  image: ${server.host}/tools/busybox:1.36\n  platform: linux/s390x\n`,
+    );
+    const said = expectCode(at.pavlos("apply", "--yes"), 1).stderr;
+    expect(said).toMatch(/has no tag `1\.37` of tools\/busybox.*manifest unknown/);
+    expect(said).toContain("environments/tag.yaml:2:10");
+    expect(said).toContain("did you mean `1.36`?");
+    expect(said).toMatch(/no `1` of tools\/busibox/);
+    expect(said).toMatch(/not there for linux\/s390x[\s\S]*expected:.* linux\/(amd64|arm64)/);
+  });
+
+  it("come from a directory and from an archive, and are pulled without being started", async () => {
+    at = world(caller);
+    writeLayout(join(at.project, "layout"), { one: first, two: second });
+    at.command("chmod", "-R", "a+rX", join(at.project, "layout"));
+    at.write("environments/dir.yaml", "rootfs:\n  image: oci:../layout:one\n");
+    expectCode(
+      at.command("tar", "-cf", join(at.project, "layout.tar"), "-C", join(at.project, "layout"), "."),
+      0,
+    );
+    at.write("environments/tar.yaml", "rootfs:\n  image: oci-archive:../layout.tar:two\n");
+    expect(expectCode(at.pavlos("pull"), 0).stdout).toContain(first.manifest.descriptor.digest);
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    expect(expectCode(at.pavlos("exec", "dir", "--", "cat", "/etc/version"), 0).stdout).toBe("one\n");
+    expect(expectCode(at.pavlos("exec", "tar", "--", "cat", "/etc/version"), 0).stdout).toBe("two\n");
+  });
+});
