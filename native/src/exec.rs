@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::exec::command::Command;
 use crate::exec::plan::Plan;
 use crate::launch::channel::Channel;
+use crate::launch::listener;
 use crate::state::{State, Status};
 use crate::sys::process;
 use crate::terminal::foreground::{self, Stdio};
@@ -35,6 +36,14 @@ pub struct Request {
     pub env: Vec<String>,
     /// `uid[:gid]` or `name[:group]`, looked up inside.
     pub user: Option<String>,
+    /// Besides those of config.json.
+    pub capabilities: Vec<String>,
+    pub groups: Vec<u32>,
+    pub no_new_privileges: bool,
+    pub apparmor_profile: Option<String>,
+    pub selinux_label: Option<String>,
+    /// Join a paused container too; the command waits until it is resumed.
+    pub ignore_paused: bool,
     pub pid_file: Option<PathBuf>,
     pub console_socket: Option<PathBuf>,
     /// So many of the caller's descriptors, from 3 on, go to the command.
@@ -43,7 +52,7 @@ pub struct Request {
 
 /// Runs the command and gives its exit code; with `detach` 0 when it has begun.
 pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
-    let (state, init) = find(&globals.root, &request.id)?;
+    let (state, init) = find(&globals.root, request)?;
     let plan = plan::make(&state, request)?;
     let signals = (!request.detach)
         .then(foreground::block_signals)
@@ -69,7 +78,7 @@ pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
 /// Runs the command with this process's own input and output. None: it had not ended within
 /// `limit`, and was killed with its session.
 pub fn run_within(root: &Path, request: &Request, limit: Duration) -> Result<Option<u8>> {
-    let (state, init) = find(root, &request.id)?;
+    let (state, init) = find(root, request)?;
     let plan = plan::make(&state, request)?;
     let mut inside = Inside {
         state: &state,
@@ -89,13 +98,15 @@ struct Inside<'a> {
 }
 
 /// One that has arrived there.
-struct Arrived {
+struct Arrived<'a> {
     command: Command,
     channel: Channel,
+    state: &'a State,
+    plan: &'a Plan,
 }
 
-impl Inside<'_> {
-    fn enter(self, stdio: Stdio) -> Result<Arrived> {
+impl<'a> Inside<'a> {
+    fn enter(self, stdio: Stdio) -> Result<Arrived<'a>> {
         let (ours, theirs) = Channel::pair()?;
         let Some(joining) =
             process::clone3(0, None).map_err(|errno| Error::os("fork", "", errno))?
@@ -112,25 +123,30 @@ impl Inside<'_> {
         Ok(Arrived {
             command,
             channel: ours,
+            state: self.state,
+            plan: self.plan,
         })
     }
 }
 
-impl Arrived {
+impl Arrived<'_> {
     fn begin(&mut self, pid_file: Option<&Path>) -> Result<()> {
-        self.command.begin(&self.channel, pid_file)
+        let seccomp = self.plan.seccomp.as_ref();
+        let hand_over =
+            |pid, fd| listener::hand_over(seccomp, (self.state, Status::Running), (pid, fd));
+        self.command.begin(&self.channel, pid_file, hand_over)
     }
 }
 
 /// The container and its init's pidfd, when it can take a process.
-fn find(root: &Path, id: &str) -> Result<(State, OwnedFd)> {
-    let state = State::load(root, id)?;
-    let init = living_init(&state)?;
+fn find(root: &Path, request: &Request) -> Result<(State, OwnedFd)> {
+    let state = State::load(root, &request.id)?;
+    let init = living_init(&state, request)?;
     Ok((state, init))
 }
 
 /// The init's pidfd, when the container can take a process.
-fn living_init(state: &State) -> Result<OwnedFd> {
+fn living_init(state: &State, request: &Request) -> Result<OwnedFd> {
     let stopped = || {
         Error::new("exec", state.id.as_str(), "the container is stopped")
             .hint("a process can only be added while it runs; start it again")
@@ -139,7 +155,7 @@ fn living_init(state: &State) -> Result<OwnedFd> {
     if status == Status::Stopped {
         return Err(stopped());
     }
-    if status == Status::Paused {
+    if status == Status::Paused && !request.ignore_paused {
         return Err(
             Error::new("exec", state.id.as_str(), "the container is paused")
                 .hint(format!("pavlosc resume {}", state.id)),

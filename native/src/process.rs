@@ -10,4 +10,5 @@ pub mod account;
 pub mod attributes;
 pub mod capability;
 pub mod identity;
+pub mod memory;
 pub mod program;

@@ -28,11 +28,11 @@ pub fn compile(seccomp: &Seccomp) -> Result<Filter> {
     } else {
         Arch::X86_64
     };
-    if notifies(seccomp) {
+    if notifies(seccomp) && seccomp.listener_path.is_none() {
         // Without somebody at the listener each such call would fail with ENOSYS.
-        let reason = "SCMP_ACT_NOTIFY is not supported: nobody would listen";
+        let reason = "SCMP_ACT_NOTIFY needs somebody who answers, and there is no listenerPath";
         return Err(Error::new("check linux.seccomp", "syscalls", reason)
-            .hint("allow these calls, or give them an errno"));
+            .hint("name an agent's socket, allow these calls, or give them an errno"));
     }
     let policy = policy::resolve(seccomp, NATIVE)?;
     Ok(Filter {

@@ -25,6 +25,16 @@ fn parse(args: &mut lexopt::Parser) -> Result<Request> {
             Long("env") | Short('e') => request.env.push(variable(text(args)?)?),
             Long("user") | Short('u') => request.user = Some(text(args)?),
             Long("process") | Short('p') => request.process = Some(path(args)?),
+            Long("cap") | Short('c') => request.capabilities.push(text(args)?),
+            Long("no-new-privs") => request.no_new_privileges = true,
+            Long("apparmor") => request.apparmor_profile = Some(text(args)?),
+            Long("process-label") => request.selinux_label = Some(text(args)?),
+            Long("additional-gids") | Short('g') => request.groups.push(
+                args.value()
+                    .and_then(|value| value.parse())
+                    .map_err(usage)?,
+            ),
+            Long("ignore-paused") => request.ignore_paused = true,
             Long("pid-file") => request.pid_file = Some(path(args)?),
             Long("console-socket") => request.console_socket = Some(path(args)?),
             Long("preserve-fds") => {

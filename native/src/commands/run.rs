@@ -22,6 +22,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
         match arg {
             Value(id) if options.id.is_none() => options.id = Some(id.string().map_err(usage)?),
             Long("detach") | Short('d') => mode.detach = true,
+            Long("keep") => mode.keep = true,
             Long("supervise") => mode.supervise = true,
             Long("hold") => mode.hold = true,
             Long("batch") => mode.batch = Some(args.value().map_err(usage)?.into()),
@@ -61,7 +62,14 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
             ..
         } => supervised(globals, &options, *hold),
         Mode { detach: true, .. } => detached(globals, &options),
-        Mode { .. } => in_foreground(globals, &options),
+        Mode { keep, .. } => {
+            let created = in_foreground(globals, &options)?;
+            if *keep {
+                return created.code;
+            }
+            teardown::known_container(globals, &created.created.state, &created.created.config)?;
+            created.code
+        }
     }
 }
 
@@ -74,6 +82,8 @@ struct Mode {
     supervise: bool,
     hold: bool,
     batch: Option<PathBuf>,
+    /// What remains of a container that ran in the foreground is for `delete`.
+    keep: bool,
 }
 
 fn supervised(globals: &Globals, options: &Options, hold: bool) -> Result<u8> {
@@ -93,7 +103,13 @@ fn detached(globals: &Globals, options: &Options) -> Result<u8> {
     Ok(0)
 }
 
-fn in_foreground(globals: &Globals, options: &Options) -> Result<u8> {
+/// A container whose command has ended.
+struct Ended {
+    created: Created,
+    code: Result<u8>,
+}
+
+fn in_foreground(globals: &Globals, options: &Options) -> Result<Ended> {
     let signals = foreground::block_signals()?;
     let mut request = options.request(globals, Gate::Direct, [None, None, None])?;
     let config = request.load()?;
@@ -115,9 +131,8 @@ fn in_foreground(globals: &Globals, options: &Options) -> Result<u8> {
     };
     let relayed = relay.relay(created.pidfd.as_fd(), &signals);
     let code = wait(&created);
-    teardown::known_container(globals, &created.state, &created.config)?;
-    relayed?;
-    code
+    let code = relayed.and(code);
+    Ok(Ended { created, code })
 }
 
 /// Starts it; when that fails, nothing is left.

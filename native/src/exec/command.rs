@@ -60,16 +60,25 @@ impl Command {
     }
 
     /// Lets it become the command and waits until it has.
-    pub fn begin(&mut self, channel: &Channel, pid_file: Option<&Path>) -> Result<()> {
+    /// `listener` takes the listener of a seccomp filter, with the pid of the process.
+    pub fn begin(
+        &mut self,
+        channel: &Channel,
+        pid_file: Option<&Path>,
+        listener: impl Fn(i32, Option<OwnedFd>) -> Result<()>,
+    ) -> Result<()> {
         if let Some(path) = pid_file {
             std::fs::write(path, self.pid.to_string())
                 .at("write pid file", path.display().to_string())?;
         }
         channel.send(&Message::Go, None)?;
-        match channel.receive()? {
-            // The other end closes when the program is executed.
-            None => Ok(()),
-            other => Err(self.failed(other)),
+        loop {
+            match channel.receive()? {
+                // The other end closes when the program is executed.
+                None => return Ok(()),
+                Some((Message::Listener, fd)) => listener(self.pid, fd)?,
+                other => return Err(self.failed(other)),
+            }
         }
     }
 

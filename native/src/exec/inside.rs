@@ -1,6 +1,7 @@
 //! The process inside, on its way to being the command.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::termios::Winsize;
 
@@ -8,6 +9,7 @@ use crate::error::{Context, Result};
 use crate::exec::{join::Ends, plan::Plan};
 use crate::launch::channel::{Channel, Message};
 use crate::process::{account, identity, program};
+use crate::root::RootFd;
 use crate::spec::process::ConsoleSize;
 use crate::sys::{process, signal};
 use crate::terminal::{foreground::Stdio, pty};
@@ -27,7 +29,8 @@ pub fn run(plan: &Plan, ends: Ends) -> ! {
 
 /// Everything up to the execution; the command's environment.
 fn set_up(plan: &Plan, channel: &Channel, stdio: Stdio) -> Result<Vec<String>> {
-    let user = account::find(&plan.process, plan.user.as_deref())?;
+    let root = RootFd::open_host(Path::new("/"))?;
+    let user = account::find(&root, &plan.process, plan.user.as_deref())?;
     let mut env = plan.process.env.clone();
     account::add_home(&mut env, &user);
     if plan.process.terminal {
@@ -40,7 +43,10 @@ fn set_up(plan: &Plan, channel: &Channel, stdio: Stdio) -> Result<Vec<String>> {
     channel.wait_for_go()?;
     signal::unblock_all();
     process::close_range_on_exec(3 + plan.preserve_fds).at("close descriptors", "")?;
-    identity::assume(&plan.process_of(user.uid), &user, plan.filter.as_ref())?;
+    let process = plan.process_of(user.uid);
+    if let Some(listener) = identity::assume(&process, &user, plan.filter.as_ref(), || Ok(()))? {
+        channel.send(&Message::Listener, Some(listener.as_fd()))?;
+    }
     Ok(env)
 }
 

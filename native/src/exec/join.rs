@@ -43,7 +43,14 @@ fn enter(plan: &Plan, state: &State, init: BorrowedFd<'_>) -> Result<()> {
     // From here on nobody inside may look into this process, or into its child before it has
     // become the command: descriptors and the binary of the host are still open in it.
     // Before that, its own /proc files must still be its own.
-    attributes::set(&plan.process)?;
+    let mut write = |path: &str, text: &str| {
+        let path = format!("/proc/{path}");
+        std::fs::write(&path, text).at("write", path)
+    };
+    if let Some(score) = plan.process.oom_score_adj {
+        attributes::oom_score(score, &mut write)?;
+    }
+    attributes::set(&plan.process, &mut write)?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).at("protect process", "")?;
     let namespaces = foreign(state)?;
     Cgroups::from_directories(state.cgroup.clone()).add(rustix::process::getpid())?;

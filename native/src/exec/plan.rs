@@ -4,9 +4,11 @@ use std::os::fd::OwnedFd;
 
 use crate::error::{Context, Error, Result};
 use crate::exec::Request;
+use crate::process::capability;
 use crate::seccomp::{self, Filter};
 use crate::spec;
 use crate::spec::process::{ConsoleSize, Process};
+use crate::spec::seccomp::Seccomp;
 use crate::state::State;
 use crate::terminal::{foreground, pty};
 
@@ -24,6 +26,8 @@ pub struct Plan {
     pub console: Option<OwnedFd>,
     pub preserve_fds: u32,
     pub filter: Option<Filter>,
+    /// The profile that it was compiled from.
+    pub seccomp: Option<Seccomp>,
 }
 
 /// Reads the bundle and puts the request on top.
@@ -51,6 +55,7 @@ pub fn make(state: &State, request: &Request) -> Result<Plan> {
     if let Some(cwd) = &request.cwd {
         process.cwd.clone_from(cwd);
     }
+    grant(&mut process, request)?;
     if request.user.is_some() {
         // It is the home of somebody else.
         process
@@ -94,7 +99,35 @@ pub fn make(state: &State, request: &Request) -> Result<Plan> {
         console,
         preserve_fds: request.preserve_fds,
         filter,
+        seccomp: config.linux.seccomp,
     })
+}
+
+/// What the options give on top.
+fn grant(process: &mut Process, request: &Request) -> Result<()> {
+    for name in &request.capabilities {
+        if capability::number(name).is_none() {
+            let reason = format!("{name:?} is no capability");
+            return Err(Error::new("read command line", "--cap", reason));
+        }
+    }
+    if !request.capabilities.is_empty() {
+        let sets = process.capabilities.get_or_insert_default();
+        for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+            set.extend(request.capabilities.iter().cloned());
+        }
+    }
+    process.user.additional_gids.extend(&request.groups);
+    process.no_new_privileges |= request.no_new_privileges;
+    if request.apparmor_profile.is_some() {
+        process
+            .apparmor_profile
+            .clone_from(&request.apparmor_profile);
+    }
+    if request.selinux_label.is_some() {
+        process.selinux_label.clone_from(&request.selinux_label);
+    }
+    Ok(())
 }
 
 impl Plan {

@@ -7,9 +7,9 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use serde::Deserialize;
 
-use super::exec::read_account_file;
 use crate::error::{Context, Error, Result};
 use crate::log;
+use crate::process::account::read;
 use crate::root::{self, RootFd};
 use crate::spec;
 
@@ -61,7 +61,7 @@ pub fn add(root: &RootFd, text: &str) -> Result<()> {
 }
 
 fn append(root: &RootFd, path: &str, name: &str, id: u32, line: &str) -> Result<()> {
-    let text = read_account_file(root, path);
+    let text = read(root, path);
     let id = id.to_string();
     let taken = text.split(|&byte| byte == b'\n').any(|line| {
         let mut fields = line.split(|&byte| byte == b':');

@@ -1,30 +1,31 @@
 //! The cgroup hierarchies as the container sees them: its own part, by its cgroup namespace.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::FileType;
+use rustix::fs::{CWD, FileType};
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::init::Init;
 use super::mounts::{attach, filesystem, set, target};
 use super::options::{Data, Options};
 use super::plan::Mount;
 use crate::error::{Context, Error, Result};
+use crate::log;
 use crate::spec::linux::NamespaceKind;
 use crate::sys::mount::{MountAttr, Recursive, attr};
 
 /// Mounts v2, or (v1 and hybrid) a tmpfs with a directory for each hierarchy. Without an own
-/// cgroup namespace the whole host would be seen, so it is read-only then, whatever is asked for.
+/// cgroup namespace the container's own directories are bound there, as other runtimes do: a mount of
+/// a whole hierarchy would show the host's.
 pub fn mount(init: &Init, mount: &Mount) -> Result<()> {
     let mut mount = mount.clone();
     mount.options.data.clear();
     mount.source = Some("cgroup".into());
-    if init.config.linux.namespace(NamespaceKind::Cgroup).is_none() {
-        mount.options.attr.set |= attr::RDONLY;
-    }
     let hierarchies = hierarchies()?;
     if hierarchies.is_empty() || mount.kind == "cgroup2" {
         mount.kind = "cgroup2".into();
-        return one(init, &mount, &mount.destination, &[]);
+        return one(init, &mount, &mount.destination, None);
     }
     let readonly = mount.options.attr.set & attr::RDONLY;
     let holder = Mount {
@@ -46,7 +47,7 @@ pub fn mount(init: &Init, mount: &Mount) -> Result<()> {
             init,
             &mount,
             &mount.destination.join(&hierarchy.directory),
-            &hierarchy.data,
+            Some(hierarchy),
         )?;
         links(init, &mount.destination, hierarchy)?;
     }
@@ -72,19 +73,52 @@ struct Hierarchy {
     controllers: Vec<String>,
 }
 
-fn one(init: &Init, mount: &Mount, at: &Path, data: &[Data]) -> Result<()> {
-    let kind = if data.is_empty() { "cgroup2" } else { "cgroup" };
-    let mount = Mount {
-        kind: kind.into(),
-        options: Options {
-            data: data.to_vec(),
-            ..mount.options.clone()
-        },
-        ..mount.clone()
+fn one(init: &Init, mount: &Mount, at: &Path, hierarchy: Option<&Hierarchy>) -> Result<()> {
+    let Some(tree) = tree(init, mount, at, hierarchy)? else {
+        log::debug(|| format!("{}: nothing to show", at.display()));
+        return Ok(());
     };
-    let tree = filesystem(&at.display().to_string(), &mount, &mount.options)?;
     let target = target(init.root()?, at, FileType::Directory)?;
     attach(&tree, &target, at)
+}
+
+/// None: it is neither the container's nor may it be mounted.
+fn tree(
+    init: &Init,
+    mount: &Mount,
+    at: &Path,
+    hierarchy: Option<&Hierarchy>,
+) -> Result<Option<OwnedFd>> {
+    let subject = at.display().to_string();
+    let data = hierarchy
+        .map(|hierarchy| hierarchy.data.clone())
+        .unwrap_or_default();
+    let controller = hierarchy.and_then(|hierarchy| hierarchy.controllers.first());
+    let own = init.cgroups.get(controller.map_or("", String::as_str));
+    let named =
+        hierarchy.is_some_and(|hierarchy| hierarchy.controllers.is_empty() && !data.is_empty());
+    if init.config.linux.namespace(NamespaceKind::Cgroup).is_some() {
+        let mount = Mount {
+            kind: if data.is_empty() { "cgroup2" } else { "cgroup" }.into(),
+            options: Options {
+                data,
+                ..mount.options.clone()
+            },
+            ..mount.clone()
+        };
+        match filesystem(&subject, &mount, &mount.options) {
+            // The first mount of a hierarchy is for the host; it may be bound all the same.
+            Err(error) if error.errno == Some(libc::EPERM) => {}
+            other => return other.map(Some),
+        }
+    }
+    let Some(own) = own.filter(|_| !named) else {
+        return Ok(None);
+    };
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, own, flags).at("open cgroup", own.display().to_string())?;
+    set(init, &tree, Recursive::No, mount.options.attr, &subject)?;
+    Ok(Some(tree))
 }
 
 /// `cpu` -> `cpu,cpuacct` for hierarchies of several controllers, as hosts have it.

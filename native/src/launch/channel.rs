@@ -30,6 +30,8 @@ pub enum Message {
     Ready,
     /// From exec's joining process: the pid of its child, with its pidfd.
     Made(i32),
+    /// From init or exec's child: the descriptor on which a filter's questions are heard.
+    Listener,
     /// From init: it failed and ends.
     Failed(Error),
 }

@@ -38,9 +38,12 @@ fn run_one(hook: &Hook, state: &State, status: Status) -> Result<()> {
     if let [name, arguments @ ..] = hook.args.as_slice() {
         command.arg0(name).args(arguments);
     }
-    command
-        .env_clear()
-        .envs(hook.env.iter().filter_map(|pair| pair.split_once('=')));
+    // Without one of its own it has ours, as with other runtimes.
+    if let Some(env) = &hook.env {
+        command
+            .env_clear()
+            .envs(env.iter().filter_map(|pair| pair.split_once('=')));
+    }
     let mut child = command
         .stdin(Stdio::piped())
         .spawn()

@@ -1,12 +1,15 @@
 //! The container's first process: executes the plan, then becomes the command.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use super::channel::{Channel, Message};
 use super::parent::Request;
 use super::plan::Operation;
-use super::{devices, exec, mounts, namespaces, process, reaper, rootfs};
+use super::{devices, exec, mounts, namespaces, reaper, rootfs};
 use crate::error::{Context, Error, Result};
+use crate::process::attributes;
 use crate::root::RootFd;
 use crate::spec::Config;
 use crate::spec::linux::NamespaceKind;
@@ -21,6 +24,10 @@ pub struct Job<'a> {
     pub channel: Channel,
     /// Gate::Socket.
     pub listener: Option<OwnedFd>,
+    /// The container's cgroup directories, as in its state.
+    pub cgroups: BTreeMap<String, PathBuf>,
+    /// Mounts with other ids, by their index in config.json.
+    pub mapped: BTreeMap<usize, OwnedFd>,
 }
 
 /// What the operations share.
@@ -29,6 +36,8 @@ pub struct Init<'a> {
     pub config: Config,
     pub channel: Channel,
     pub listener: Option<OwnedFd>,
+    pub cgroups: BTreeMap<String, PathBuf>,
+    mapped: BTreeMap<usize, OwnedFd>,
     /// The container's root, once there is one.
     pub root: Option<RootFd>,
     /// An own procfs that nothing in the container can have touched.
@@ -52,12 +61,16 @@ pub fn run(job: Job) -> ! {
         operations,
         channel,
         listener,
+        cgroups,
+        mapped,
     } = job;
     let mut init = Init {
         request,
         config,
         channel,
         listener,
+        cgroups,
+        mapped,
         root: None,
         proc: None,
         master: None,
@@ -85,7 +98,8 @@ impl Init<'_> {
     /// What the creating process had open is not the container's: a waiting init would keep a
     /// reader of the creator's pipes waiting too.
     fn close_foreign(&self) {
-        self.close_all_but(std::iter::empty());
+        use std::os::fd::AsFd;
+        self.close_all_but(self.mapped.values().map(AsFd::as_fd));
     }
 
     fn close_all_but<'a>(&'a self, more: impl Iterator<Item = std::os::fd::BorrowedFd<'a>>) {
@@ -109,6 +123,7 @@ impl Init<'_> {
     /// host's.
     fn close_left(&mut self) {
         use std::os::fd::AsFd;
+        self.mapped.clear();
         self.null = None;
         self.empty = None;
         self.dev = None;
@@ -136,6 +151,11 @@ impl Init<'_> {
             Operation::Mount(mount) => mounts::mount(self, mount),
             Operation::Device(device) => devices::node(self, &device),
             Operation::Link { name, target } => devices::link(self, name, target),
+            Operation::WorkingDirectory(path) => {
+                // As other runtimes do; what stands in the way is found on entry.
+                let _ = self.root()?.make_dir(&path, 0o755);
+                Ok(())
+            }
             Operation::Account(text) => super::account::add(self.root()?, &text),
             Operation::Console { height, width } => devices::console(self, height, width),
             Operation::ContainerHooks => self.hooks(|hooks| &hooks.create_container),
@@ -155,8 +175,11 @@ impl Init<'_> {
             Operation::RootPropagation { kind, recursive } => {
                 rootfs::root_propagation(self, kind, recursive)
             }
-            Operation::NewKeyring => process::new_keyring(),
-            Operation::OomScore(score) => process::oom_score(self, score),
+            Operation::NewKeyring => {
+                attributes::new_keyring();
+                Ok(())
+            }
+            Operation::OomScore(score) => attributes::oom_score(score, &mut self.writer()),
             Operation::Gate => self.gate(),
             Operation::Reaper => reaper::split(self),
             Operation::Idle => reaper::idle(self),
@@ -172,6 +195,14 @@ impl Init<'_> {
             .ok_or_else(|| Error::new("execute plan", "", "the root is not there yet"))
     }
 
+    /// The tree that the parent has prepared for a mount with other ids.
+    pub fn mapped(&self, index: usize) -> rustix::io::Result<OwnedFd> {
+        match self.mapped.get(&index) {
+            Some(tree) => rustix::io::fcntl_dupfd_cloexec(tree, 3),
+            None => Err(rustix::io::Errno::BADF),
+        }
+    }
+
     /// A procfs for everything that is written to /proc; the container's own may be covered by
     /// whatever its image or its configuration put there.
     pub fn proc(&mut self) -> Result<&RootFd> {
@@ -181,6 +212,11 @@ impl Init<'_> {
         self.proc
             .as_ref()
             .ok_or_else(|| Error::new("open procfs", "", "it is gone"))
+    }
+
+    /// Writes below that procfs.
+    pub fn writer(&mut self) -> impl FnMut(&str, &str) -> Result<()> {
+        |path, text| mounts::write_proc(self.proc()?, path, text)
     }
 
     /// A user namespace is in play: some of root's rights are missing.

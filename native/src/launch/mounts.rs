@@ -34,6 +34,9 @@ pub fn mount(init: &mut Init, mount: Mount) -> Result<()> {
         Some(_) => root::kind(&tree).at("look at mount", subject(&mount))?,
         None => FileType::Directory,
     };
+    if mount.options.copy_up && mount.kind == "tmpfs" {
+        copy_up(init.root()?, &mount.destination, &tree)?;
+    }
     let target = match below_dev(init, &mount.destination, kind)? {
         Some(target) => target,
         None => target(init.root()?, &mount.destination, kind)?,
@@ -46,6 +49,18 @@ pub fn mount(init: &mut Init, mount: Mount) -> Result<()> {
         leave(tree);
     }
     Ok(())
+}
+
+/// Copies what a tmpfs is going to cover.
+fn copy_up(root: &RootFd, from: &Path, tree: &OwnedFd) -> Result<()> {
+    let subject = from.display().to_string();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let source = match root.open(from, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        other => other.at("open mount target", subject.clone())?,
+    };
+    let to = rustix::fs::openat(tree, ".", flags, Mode::empty()).at("open new tmpfs", subject)?;
+    crate::tree::duplicate::duplicate(&source, &to).map(drop)
 }
 
 /// The target of a mount right below the fresh /dev, where nothing can be in the way: made without
@@ -287,6 +302,8 @@ fn bound(init: &Init, mount: &Mount, bind: Bind) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let recursive = flags | OpenTreeFlags::AT_RECURSIVE;
     let opened = match bind {
+        // Made by the parent, who may give it other ids.
+        _ if mount.is_mapped() => init.mapped(mount.index),
         Bind::Recursive => open_tree(CWD, source, recursive),
         // What the host has mounted below may cover something: without the right to uncover it,
         // the tree is shown as a whole or not at all.
@@ -303,13 +320,6 @@ fn bound(init: &Init, mount: &Mount, bind: Bind) -> Result<OwnedFd> {
         })?;
     set(init, &tree, Recursive::No, mount.options.attr, &subject)?;
     set(init, &tree, Recursive::Yes, mount.options.tree, &subject)?;
-    if mount.options.idmap.is_some() {
-        return Err(Error::new(
-            STEP,
-            subject,
-            "id-mapped mounts are not supported",
-        ));
-    }
     Ok(tree)
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::init::Init;
 use super::mounts;
 use crate::error::{Context, Error, Result};
-use crate::log;
 use crate::spec::linux::{NamespaceKind, TimeOffset};
 use crate::sys::process::{prctl, set_gid, set_groups, set_uid, setns, unshare};
 
@@ -26,7 +26,15 @@ pub fn join(kind: NamespaceKind, path: &Path) -> Result<()> {
 pub fn become_root(init: &Init, groups: bool) -> Result<()> {
     let linux = &init.config.linux;
     if groups {
-        set_groups(&[]).at("drop groups", "")?;
+        match set_groups(&[]) {
+            Err(Errno::PERM) if !linux.is_new(NamespaceKind::User) => {}
+            other => other.at("drop groups", "")?,
+        }
+    }
+    // Of one that was joined the maps are not known here.
+    let joined = !linux.is_new(NamespaceKind::User);
+    if joined {
+        let _ = set_gid(0).and_then(|()| set_uid(0));
     }
     if linux.gid_mappings.iter().any(|map| map.container == 0) {
         set_gid(0).at("become group 0", "")?;
@@ -121,15 +129,6 @@ fn sysctl_is_contained(init: &Init, name: &str, path: &str) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// A mapping problem is the usual reason that an id cannot be taken.
-pub fn unmapped(error: Error) -> Error {
-    if error.errno == Some(libc::EINVAL) {
-        log::debug(|| "the id has no mapping".to_owned());
-        return error.hint("the id is not mapped in the container's user namespace (linux.uidMappings, linux.gidMappings)");
-    }
-    error
 }
 
 fn flag(kind: NamespaceKind) -> i32 {

@@ -14,6 +14,8 @@ pub struct Options {
     pub data: Vec<Data>,
     /// `idmap`, `ridmap`.
     pub idmap: Option<Bind>,
+    /// `tmpcopyup`: a tmpfs begins with what it covers.
+    pub copy_up: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl Options {
         match option {
             "bind" => self.bind = Some(Bind::Single),
             "rbind" => self.bind = Some(Bind::Recursive),
+            "tmpcopyup" => self.copy_up = true,
             "idmap" => self.idmap = Some(Bind::Single),
             "ridmap" => self.idmap = Some(Bind::Recursive),
             // Without a meaning for one mount: the defaults, and notes for tools.

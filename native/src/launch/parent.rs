@@ -1,20 +1,20 @@
 //! The creating side: makes init, gives it what it cannot take itself, hears how it went.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, WaitIdOptions};
 
 use super::channel::{Channel, Message};
-use super::{hooks, init, plan, userns};
+use super::{hooks, init, listener, plan, userns};
 use crate::cgroup::{self, Cgroups};
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::spec::{self, Config, linux::NamespaceKind};
 use crate::state::{self, Process, State, Status};
-use crate::sys::process::{Child, clone3};
+use crate::sys::process::{Child, clone3, setns};
 use crate::time;
 
 /// The socket in the state directory on which a created container waits for `start`.
@@ -87,12 +87,12 @@ impl Created {
         self.state.started = true;
         self.state.save(&self.root)?;
         self.channel.send(&Message::Go, None)?;
-        started(&self.channel)?;
+        started(&self.channel, &self.config, &self.state)?;
         hooks::run(
             &self.config.hooks.poststart,
             &self.state,
             Status::Running,
-            hooks::Failure::Warns,
+            hooks::Failure::Fails,
         )
     }
 }
@@ -143,7 +143,7 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
     }
     let config = state.load_config()?;
     let channel = connect(&state::directory(root, id)?)?;
-    started(&channel)?;
+    started(&channel, &config, &state)?;
     state.started = true;
     state.save(root)?;
     drop(lock);
@@ -155,8 +155,12 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
         &config.hooks.poststart,
         &state,
         Status::Running,
-        hooks::Failure::Warns,
+        hooks::Failure::Fails,
     )
+    // The specification wants the container stopped then; what is left of it is for `delete`.
+    .inspect_err(|_| {
+        let _ = crate::teardown::kill(&state);
+    })
 }
 
 /// What must go again when the building fails.
@@ -211,10 +215,10 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         Gate::Socket => Some(listen(directory)?),
     };
     let (ours, theirs) = Channel::pair()?;
-    let joined = super::userns::join_before_clone(&config)?;
-    let child = clone3(clone_flags(&config), into.as_ref().map(AsFd::as_fd))
-        .map_err(|errno| super::kernel::explain_clone(errno, &config))?;
-    let Some(child) = child else {
+    let mapped = super::idmap::prepare(&config, &request.bundle)?;
+    let joined = userns::join_before_clone(&config)?;
+    let born = birth(&config, into.as_ref().map(AsFd::as_fd))?;
+    let Some(child) = born else {
         drop(ours);
         init::run(init::Job {
             request,
@@ -222,9 +226,13 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
             operations,
             channel: theirs,
             listener,
+            cgroups: (made.cgroups.as_ref())
+                .map(|cgroups| cgroups.directories().clone())
+                .unwrap_or_default(),
+            mapped,
         })
     };
-    drop(joined);
+    drop((joined, mapped));
     drop(theirs);
     let pid = child.pid;
     let pidfd = rustix::io::fcntl_dupfd_cloexec(&child.pidfd, 3).at("copy descriptor", "pidfd")?;
@@ -248,6 +256,41 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         channel: ours,
         root: request.root.to_path_buf(),
     })
+}
+
+/// Makes the process that becomes init; None: this is it. A user namespace that exists must be
+/// joined before the others are made, which belong to it then: a process between does that, and its
+/// child counts as ours.
+fn birth(config: &Config, into: Option<BorrowedFd<'_>>) -> Result<Option<Child>> {
+    let flags = clone_flags(config);
+    let explain = |errno| super::kernel::explain_clone(errno, config);
+    let Some(namespace) = userns::to_join(config)? else {
+        return clone3(flags, into).map_err(explain);
+    };
+    let (ours, theirs) = Channel::pair()?;
+    let Some(between) = clone3(0, None).at("fork", "")? else {
+        drop(ours);
+        let made = setns(&namespace, libc::CLONE_NEWUSER)
+            .at("join namespace", "linux.namespaces: user")
+            .and_then(|()| clone3(flags | libc::CLONE_PARENT as u64, into).map_err(explain));
+        let said = match made {
+            Ok(None) => return Ok(None),
+            Ok(Some(child)) => theirs.send(&Message::Made(child.pid), Some(child.pidfd.as_fd())),
+            Err(error) => theirs.send(&Message::Failed(error), None),
+        };
+        crate::sys::process::exit(i32::from(said.is_err()))
+    };
+    drop(theirs);
+    let said = ours.receive()?;
+    let _ = rustix::process::waitid(
+        rustix::process::WaitId::PidFd(between.pidfd.as_fd()),
+        WaitIdOptions::EXITED,
+    );
+    match said {
+        Some((Message::Made(pid), Some(pidfd))) => Ok(Some(Child { pid, pidfd })),
+        Some((Message::Failed(error), _)) => Err(error),
+        _ => Err(ended()),
+    }
 }
 
 /// Gives the new process its ids and its place in the v1 cgroups.
@@ -297,11 +340,17 @@ fn follow(channel: &Channel, config: &Config, state: &State) -> Result<Option<Ow
 }
 
 /// Waits until the command runs: its init's end of the channel closes on exec.
-fn started(channel: &Channel) -> Result<()> {
-    match channel.receive()? {
-        None => Ok(()),
-        Some((Message::Failed(error), _)) => Err(error),
-        Some(_) => Err(ended()),
+fn started(channel: &Channel, config: &Config, state: &State) -> Result<()> {
+    loop {
+        match channel.receive()? {
+            None => return Ok(()),
+            Some((Message::Listener, fd)) => {
+                let seccomp = config.linux.seccomp.as_ref();
+                listener::hand_over(seccomp, (state, Status::Running), (state.pid, fd))?;
+            }
+            Some((Message::Failed(error), _)) => return Err(error),
+            Some(_) => return Err(ended()),
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Operation {
         name: &'static str,
         target: &'static str,
     },
+    /// Missing directories of process.cwd, while the root can be written.
+    WorkingDirectory(PathBuf),
     /// A line for the user in the root's passwd and group.
     Account(String),
     Console {
@@ -90,6 +92,15 @@ pub struct Mount {
     pub options: Options,
     /// Index in config.json, for errors.
     pub index: usize,
+    /// It has id mappings of its own.
+    pub mapped: bool,
+}
+
+impl Mount {
+    /// The ids of its files are others than on the disk.
+    pub fn is_mapped(&self) -> bool {
+        self.mapped || self.options.idmap.is_some()
+    }
 }
 
 /// What the plan depends on besides the configuration.
@@ -232,6 +243,7 @@ fn root(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Result<()>
             source: Some(at.clone()),
             options: Options::parse(&["rbind".into()]),
             index: 0,
+            mapped: false,
         },
     };
     plan.push(Operation::Root { mount, at });
@@ -285,6 +297,11 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
             height: size.map_or(0, |size| size.height),
             width: size.map_or(0, |size| size.width),
         });
+    }
+    if let Some(process) = &config.process
+        && process.cwd != Path::new("/")
+    {
+        plan.push(Operation::WorkingDirectory(process.cwd.clone()));
     }
     plan.push(Operation::ContainerHooks);
     plan.extend(
@@ -421,12 +438,14 @@ fn fresh_dev() -> Mount {
             "size=65536k".into(),
         ]),
         index: usize::MAX,
+        mapped: false,
     }
 }
 
 fn sort(mount: &crate::spec::config::Mount, index: usize, facts: &Facts) -> Result<Mount> {
     let mut options = Options::parse(&mount.options);
     let mut kind = mount.kind.clone().unwrap_or_default();
+    let is_mapped = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
     if kind == "bind" && options.bind.is_none() {
         options.bind = Some(super::options::Bind::Single);
     }
@@ -460,5 +479,6 @@ fn sort(mount: &crate::spec::config::Mount, index: usize, facts: &Facts) -> Resu
         source,
         options,
         index,
+        mapped: is_mapped,
     })
 }

@@ -4,9 +4,9 @@
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::WaitOptions;
 
-use super::credentials;
 use super::init::Init;
 use crate::error::{Context, Result};
+use crate::process::identity;
 use crate::sys;
 use crate::sys::process::{Capabilities, clone3, prctl};
 use crate::sys::signal::Signals;
@@ -40,7 +40,7 @@ pub fn split(init: &mut Init) -> Result<()> {
 /// container end with pid 1.
 fn serve(signals: Signals, command: i32) -> ! {
     let _ = prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0);
-    let _ = credentials::drop_bounding(0);
+    let _ = identity::drop_bounding(0);
     let _ = sys::process::set_capabilities(Capabilities {
         effective: KILL,
         permitted: KILL,
@@ -71,7 +71,7 @@ pub fn idle(init: &Init) -> Result<()> {
     prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).at("become reaper", "")?;
     let signals = Signals::block(1..=64)?;
     let _ = prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0);
-    let _ = credentials::drop_bounding(0);
+    let _ = identity::drop_bounding(0);
     let _ = sys::process::set_capabilities(Capabilities {
         effective: 0,
         permitted: 0,

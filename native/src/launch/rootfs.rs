@@ -168,6 +168,7 @@ fn empty(path: &Path) -> Result<OwnedFd> {
         source: None,
         options,
         index: usize::MAX,
+        mapped: false,
     };
     mounts::filesystem(&path.display().to_string(), &mount, &mount.options)
 }

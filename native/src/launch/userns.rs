@@ -20,6 +20,15 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// For a namespace of its own.
+    pub fn new(uids: Vec<IdMapping>, gids: Vec<IdMapping>) -> Self {
+        Self {
+            uids,
+            gids,
+            privileged: rustix::process::geteuid().is_root(),
+        }
+    }
+
     /// None: no new user namespace.
     pub fn of(config: &Config) -> Result<Option<Self>> {
         if !config.linux.is_new(NamespaceKind::User) {
@@ -38,11 +47,7 @@ impl Mapping {
                 ));
             }
         }
-        Ok(Some(Self {
-            uids,
-            gids,
-            privileged: rustix::process::geteuid().is_root(),
-        }))
+        Ok(Some(Self::new(uids, gids)))
     }
 
     /// The kernel allows setgroups inside: not after a map of one's own single group.
@@ -74,21 +79,6 @@ impl Mapping {
 /// Joins pid namespaces given by path: they count for children, so the parent enters before the
 /// clone and comes back when the result is dropped.
 pub fn join_before_clone(config: &Config) -> Result<Option<Joined>> {
-    if let Some(path) = config
-        .linux
-        .namespace(NamespaceKind::User)
-        .and_then(|namespace| namespace.path.as_ref())
-    {
-        return Err(Error::new(
-            "check bundle",
-            "linux.namespaces",
-            format!(
-                "joining the user namespace {} is not supported",
-                path.display()
-            ),
-        )
-        .hint("leave its path out: a new one with the same mappings is made"));
-    }
     let Some(path) = config
         .linux
         .namespace(NamespaceKind::Pid)
@@ -104,6 +94,17 @@ pub fn join_before_clone(config: &Config) -> Result<Option<Joined>> {
         rustix::fs::open(path, flags, Mode::empty()).at("open namespace", subject.clone())?;
     setns(&target, libc::CLONE_NEWPID).at("join namespace", subject)?;
     Ok(Some(Joined { own }))
+}
+
+/// The user namespace that is given by its path.
+pub fn to_join(config: &Config) -> Result<Option<OwnedFd>> {
+    let namespace = config.linux.namespace(NamespaceKind::User);
+    let Some(path) = namespace.and_then(|namespace| namespace.path.as_ref()) else {
+        return Ok(None);
+    };
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .at("open namespace", path.display().to_string())
+        .map(Some)
 }
 
 /// The parent's children are born elsewhere while this lives.

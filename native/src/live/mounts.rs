@@ -109,6 +109,7 @@ fn mount_of(item: &Item) -> Result<Mount> {
         source: item.source.clone(),
         options,
         index: usize::MAX,
+        mapped: false,
     })
 }
 

@@ -6,19 +6,21 @@ use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::root::{self, RootFd};
 use crate::spec::process::Process;
 use crate::user::{self, User};
 
-/// The user that `wanted` (`uid[:gid]` or `name[:group]`) names, else `process.user`, in the root
-/// of the calling process, which must be the container's.
-pub fn find(process: &Process, wanted: Option<&str>) -> Result<User> {
-    let root = RootFd::open_host(Path::new("/"))?;
-    let passwd = read(&root, "etc/passwd")?;
+/// The user that `wanted` (`uid[:gid]` or `name[:group]`) names, else `process.user`.
+pub fn find(root: &RootFd, process: &Process, wanted: Option<&str>) -> Result<User> {
     let Some(wanted) = wanted else {
         let given = &process.user;
-        let known = user::lookup(&passwd, b"", &given.uid.to_string()).ok();
+        // Only the home is asked of the file then.
+        let known = if has_home(&process.env) {
+            None
+        } else {
+            user::lookup(&read(root, "etc/passwd"), b"", &given.uid.to_string()).ok()
+        };
         return Ok(User {
             uid: given.uid,
             gid: given.gid,
@@ -28,31 +30,34 @@ pub fn find(process: &Process, wanted: Option<&str>) -> Result<User> {
             shell: known.and_then(|user| user.shell),
         });
     };
-    user::lookup(&passwd, &read(&root, "etc/group")?, wanted)
+    user::lookup(&read(root, "etc/passwd"), &read(root, "etc/group"), wanted)
 }
 
 /// Adds HOME to `env` when it lacks it: the account's, else `/`.
 pub fn add_home(env: &mut Vec<String>, user: &User) {
-    if env.iter().any(|variable| variable.starts_with("HOME=")) {
+    if has_home(env) {
         return;
     }
     let home = user.home.as_deref().and_then(Path::to_str).unwrap_or("/");
     env.push(format!("HOME={home}"));
 }
 
-/// A file of the root, up to the parser's limit. Missing or no plain file: empty.
-fn read(root: &RootFd, path: &str) -> Result<Vec<u8>> {
+fn has_home(env: &[String]) -> bool {
+    env.iter().any(|variable| variable.starts_with("HOME="))
+}
+
+/// A regular file of the root, up to the parser's limit; anything else counts as empty.
+pub fn read(root: &RootFd, path: &str) -> Vec<u8> {
+    let mut text = Vec::new();
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     let Ok(fd) = root.open(Path::new(path), flags, Mode::empty()) else {
-        return Ok(Vec::new());
+        return text;
     };
-    if root::kind(&fd).at("look at file", path)? != FileType::RegularFile {
-        return Ok(Vec::new());
+    if root::kind(&fd).is_ok_and(|kind| kind == FileType::RegularFile) {
+        // What cannot be read is not there either.
+        let _ = File::from(fd)
+            .take(user::MAX_FILE as u64)
+            .read_to_end(&mut text);
     }
-    let mut text = Vec::new();
-    File::from(fd)
-        .take(user::MAX_FILE as u64)
-        .read_to_end(&mut text)
-        .at("read file", path)?;
-    Ok(text)
+    text
 }

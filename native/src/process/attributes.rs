@@ -1,5 +1,4 @@
-//! What a process inherits and only the host's side can set: limits, priorities, labels. Must run
-//! before the root is left: /proc is the host's.
+//! What a process inherits besides its identity: limits, priorities, labels, keys.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +6,24 @@ use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::error::{Context, Error, Result};
+use crate::log;
+use crate::spec::linux::Personality;
 use crate::spec::process::{IoPriority, Process, Rlimit, Scheduler};
 use crate::sys::process::{self as sys, SchedulingAttributes};
 
-/// Sets everything of that kind that `process` asks for.
-pub fn set(process: &Process) -> Result<()> {
-    if let Some(score) = process.oom_score_adj {
-        oom_score(score)?;
-    }
-    label(
-        "apparmor/exec",
-        process.apparmor_profile.as_deref(),
-        |profile| format!("exec {profile}"),
-    )?;
-    label("exec", process.selinux_label.as_deref(), str::to_owned)?;
+/// Writes a file below /proc, in a procfs that is one for certain.
+pub type Write<'a> = &'a mut dyn FnMut(&str, &str) -> Result<()>;
+
+/// Sets everything of that kind that `process` asks for, but the OOM score.
+pub fn set(process: &Process, write: Write<'_>) -> Result<()> {
+    label(process, write)?;
     if let Some(priority) = &process.io_priority {
         io_priority(priority)?;
     }
     if let Some(scheduler) = &process.scheduler {
         schedule(scheduler)?;
     }
-    process.rlimits.iter().try_for_each(limit)
+    process.rlimits.iter().enumerate().try_for_each(limit)
 }
 
 /// execCPUAffinity: `initial` or `final`, a list like `0-3,8`.
@@ -59,51 +55,94 @@ pub fn affinity(wanted: Option<&BTreeMap<String, String>>, which: &str) -> Resul
     sched_setaffinity(None, &set).at("set CPU affinity", field)
 }
 
-fn oom_score(score: i32) -> Result<()> {
-    const PATH: &str = "/proc/self/oom_score_adj";
-    match std::fs::write(PATH, score.to_string()) {
+/// How ready the kernel is to kill this process when memory runs out.
+pub fn oom_score(score: i32, write: Write<'_>) -> Result<()> {
+    match write("self/oom_score_adj", &score.to_string()) {
         // Less than what the caller has is for the mighty only; it is as it is then.
-        Err(error) if error.raw_os_error() == Some(libc::EACCES) => {
-            crate::log::warn(&format!(
-                "oomScoreAdj {score} is lower than this process may go"
-            ));
+        Err(error) if matches!(error.errno, Some(libc::EACCES | libc::EPERM)) => {
+            log::warn(&format!("process.oomScoreAdj {score} is not set: {error}"));
             Ok(())
         }
-        other => other.at("set OOM score", format!("process.oomScoreAdj: {score}")),
+        other => other,
     }
 }
 
-/// Writes what a security module does at the next execve.
-fn label(attribute: &str, wanted: Option<&str>, text: impl Fn(&str) -> String) -> Result<()> {
-    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
-        return Ok(());
-    };
-    std::fs::write(format!("/proc/self/attr/{attribute}"), text(wanted))
-        .at("set security label", wanted)
-        .map_err(|error| error.hint("is the profile loaded, and the security module active?"))
+/// An own session keyring. Kernels without keyrings, and filters that forbid them, are fine.
+pub fn new_keyring() {
+    if let Err(errno) = sys::new_session_keyring() {
+        log::warn(&format!(
+            "the session keyring is shared with the caller: {errno}"
+        ));
+    }
 }
 
-fn limit(limit: &Rlimit) -> Result<()> {
-    let field = || format!("process.rlimits: {}", limit.kind);
+pub fn personality(personality: &Personality) -> Result<()> {
+    let persona = match personality.domain.as_str() {
+        "LINUX" => 0,
+        "LINUX32" => 8,
+        other => {
+            let reason = format!("`{other}` is neither LINUX nor LINUX32");
+            return Err(Error::new(
+                "check bundle",
+                "linux.personality.domain",
+                reason,
+            ));
+        }
+    };
+    if let Some(flag) = personality.flags.first() {
+        let reason = format!("`{flag}` is no flag that the specification has");
+        return Err(Error::new(
+            "check bundle",
+            "linux.personality.flags",
+            reason,
+        ));
+    }
+    sys::set_personality(persona).at("set personality", "")
+}
+
+/// What security modules do at the next execve. A host without the module is an error only when a
+/// label is asked for.
+fn label(process: &Process, write: Write<'_>) -> Result<()> {
+    let asked = |label: &Option<String>| label.clone().filter(|label| !label.is_empty());
+    if let Some(profile) = asked(&process.apparmor_profile) {
+        let text = format!("exec {profile}");
+        write("self/attr/apparmor/exec", &text)
+            .or_else(|_| write("self/attr/exec", &text))
+            .map_err(|error| {
+                error.hint("process.apparmorProfile: is AppArmor enabled and the profile loaded?")
+            })?;
+    }
+    if let Some(label) = asked(&process.selinux_label) {
+        write("self/attr/exec", &label)
+            .map_err(|error| error.hint("process.selinuxLabel: is SELinux enabled?"))?;
+    }
+    Ok(())
+}
+
+/// A limit above what this process may have is cut to that, with a warning.
+fn limit((index, limit): (usize, &Rlimit)) -> Result<()> {
+    let field = || format!("process.rlimits[{index}]");
     let number = RLIMITS
         .iter()
-        .position(|name| limit.kind.strip_prefix("RLIMIT_") == Some(name));
-    let number = number
+        .position(|name| limit.kind.strip_prefix("RLIMIT_") == Some(name))
         .and_then(|number| i32::try_from(number).ok())
-        .ok_or_else(|| Error::new("set limit", field(), "there is no such limit"))?;
+        .ok_or_else(|| {
+            let reason = format!("`{}` is no limit", limit.kind);
+            Error::new("check bundle", field(), reason)
+        })?;
+    if limit.soft > limit.hard {
+        let reason = format!("soft {} is above hard {}", limit.soft, limit.hard);
+        return Err(Error::new("check bundle", field(), reason));
+    }
     match sys::set_rlimit(number, limit.soft, limit.hard) {
         Err(Errno::PERM) => {
-            // A host may not let root raise a hard limit either: then the present one must do.
-            let (_, most) = sys::rlimit(number).at("read limit", field())?;
-            Err(Error::new(
-                "set limit",
-                field(),
-                format!(
-                    "{} is above the hard limit {most} of the caller",
-                    limit.hard
-                ),
-            )
-            .hint("lower it, or raise the caller's limit"))
+            let (_, hard) = sys::rlimit(number).at("read limit", limit.kind.as_str())?;
+            log::warn(&format!(
+                "{} is cut to this host's hard limit {hard}",
+                limit.kind
+            ));
+            sys::set_rlimit(number, limit.soft.min(hard), limit.hard.min(hard))
+                .at("set limit", field())
         }
         other => other.at("set limit", field()),
     }

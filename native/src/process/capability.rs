@@ -1,12 +1,15 @@
 //! Capabilities by name.
 
 /// The bit mask of a list of names (`CAP_CHOWN`, any case). A name that this binary does not know
-/// is passed over: the capability cannot be had then.
+/// is passed over with a warning, as the specification wants it: the capability cannot be had.
 pub fn mask(names: &[String]) -> u64 {
-    names
-        .iter()
-        .filter_map(|name| number(name))
-        .fold(0, |mask, number| mask | 1 << number)
+    names.iter().fold(0, |mask, name| match number(name) {
+        Some(number) => mask | 1 << number,
+        None => {
+            crate::log::warn(&format!("there is no capability {name:?} here"));
+            mask
+        }
+    })
 }
 
 /// The number of a capability.

@@ -1,9 +1,13 @@
 //! Ids, capabilities, working directory and system-call filter, in the only order that works.
 
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
+use crate::log;
 use crate::process::capability::mask;
 use crate::seccomp::Filter;
 use crate::spec::process::{Capabilities, Process};
@@ -13,35 +17,48 @@ use crate::user::User;
 const UNMAPPED: &str = "the id is not mapped in the container's user namespace";
 
 /// Becomes `user` with the capabilities of `process`, in its working directory, under `filter`.
-/// Without capabilities in the document there are none.
-pub fn assume(process: &Process, user: &User, filter: Option<&Filter>) -> Result<()> {
+/// Without capabilities in the document there are none. The working directory of the calling process
+/// is its root. `Some`: the listener of a filter that has one.
+/// `settle` is what a change of ids undoes and the filter may forbid.
+pub fn assume(
+    process: &Process,
+    user: &User,
+    filter: Option<&Filter>,
+    settle: impl FnOnce() -> Result<()>,
+) -> Result<Option<OwnedFd>> {
     let none = Capabilities::default();
     let wanted = process.capabilities.as_ref().unwrap_or(&none);
-    rustix::process::umask(Mode::from_raw_mode(process.user.umask.unwrap_or(0o022)));
+    let elsewhere = !matches!(process.cwd.as_os_str().as_bytes(), b"" | b"/");
+    // One that only root could enter is kept.
+    let entered = elsewhere.then(|| rustix::process::chdir(&process.cwd));
+    let umask = process.user.umask.unwrap_or(0o022) & 0o777;
+    rustix::process::umask(Mode::from_raw_mode(umask));
     drop_bounding(mask(&wanted.bounding))?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at("keep capabilities", "")?;
     become_user(user)?;
-    sys::prctl(libc::PR_SET_KEEPCAPS, 0, 0).at("keep capabilities", "")?;
-    enter_directory(process)?;
-    if let (Some(filter), false) = (filter, process.no_new_privileges) {
-        // Without no_new_privs it takes CAP_SYS_ADMIN, which may go with the next step.
+    settle()?;
+    if let Some(before) = entered {
+        enter_directory(process, before)?;
+    }
+    if process.no_new_privileges {
+        sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).at("set no_new_privs", "")?;
+        set_capabilities(wanted)?;
+        // Last: what it forbids is not needed any more.
+        return filter.map_or(Ok(None), Filter::install);
+    }
+    // Without no_new_privs it takes CAP_SYS_ADMIN, which may go with the next step.
+    let mut listener = None;
+    if let Some(filter) = filter {
         let now = sys::capabilities().at("read capabilities", "")?;
         sys::set_capabilities(Sets {
             effective: now.permitted,
             ..now
         })
         .at("set capabilities", "")?;
-        filter.install()?;
+        listener = filter.install()?;
     }
     set_capabilities(wanted)?;
-    if process.no_new_privileges {
-        sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).at("set no_new_privs", "")?;
-        // Last: what it forbids is not needed any more.
-        if let Some(filter) = filter {
-            filter.install()?;
-        }
-    }
-    Ok(())
+    Ok(listener)
 }
 
 fn become_user(user: &User) -> Result<()> {
@@ -58,7 +75,11 @@ fn become_user(user: &User) -> Result<()> {
     match sys::set_groups(&user.groups) {
         // A single-id mapping forbids it: the caller's groups stay, and stay unmapped.
         Err(Errno::PERM) => {
-            crate::log::warn("supplementary groups cannot be set in this user namespace")
+            if !user.groups.is_empty() {
+                log::warn(
+                    "supplementary groups are not set: this user namespace does not allow it",
+                );
+            }
         }
         other => other
             .at("set groups", format!("{:?}", user.groups))
@@ -73,14 +94,10 @@ fn become_user(user: &User) -> Result<()> {
 }
 
 /// After the ids are set: the directory must be one that the user may enter.
-fn enter_directory(process: &Process) -> Result<()> {
+fn enter_directory(process: &Process, before: rustix::io::Result<()>) -> Result<()> {
     let subject = process.cwd.display().to_string();
-    let path = if process.cwd.as_os_str().is_empty() {
-        "/".as_ref()
-    } else {
-        process.cwd.as_path()
-    };
-    rustix::process::chdir(path)
+    rustix::process::chdir(&process.cwd)
+        .or(before)
         .at("enter working directory", subject.clone())
         .map_err(|error| {
             error.hint("process.cwd must exist inside, and the user must be allowed to enter it")
@@ -97,7 +114,8 @@ fn enter_directory(process: &Process) -> Result<()> {
     }
 }
 
-fn drop_bounding(keep: u64) -> Result<()> {
+/// Removes everything else from the bounding set.
+pub fn drop_bounding(keep: u64) -> Result<()> {
     for number in 0..64u32 {
         if keep & 1 << number != 0 {
             continue;
@@ -114,31 +132,23 @@ fn drop_bounding(keep: u64) -> Result<()> {
 }
 
 fn set_capabilities(wanted: &Capabilities) -> Result<()> {
-    let sets = Sets {
-        effective: mask(&wanted.effective),
-        permitted: mask(&wanted.permitted),
-        inheritable: mask(&wanted.inheritable),
-    };
-    sys::set_capabilities(sets).at("set capabilities", "process.capabilities").map_err(|error| {
-        error.hint("capabilities that the caller lacks cannot be given, and effective ones must be permitted")
-    })?;
-    sys::prctl(
-        libc::PR_CAP_AMBIENT,
-        libc::PR_CAP_AMBIENT_CLEAR_ALL as u64,
-        0,
-    )
-    .at("clear ambient capabilities", "")?;
+    let own = sys::capabilities().at("read capabilities", "")?;
+    // What this process lacks itself (root of a container, some hosts) cannot be given.
+    let permitted = mask(&wanted.permitted) & own.permitted;
+    sys::set_capabilities(Sets {
+        permitted,
+        effective: mask(&wanted.effective) & permitted,
+        inheritable: mask(&wanted.inheritable) & (own.permitted | own.inheritable),
+    })
+    .at("set capabilities", "process.capabilities")?;
     let ambient = mask(&wanted.ambient);
     for number in (0..64u64).filter(|number| ambient & 1 << number != 0) {
-        sys::prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_RAISE as u64,
-            number,
-        )
-        .at("raise ambient capability", "process.capabilities.ambient")
-        .map_err(|error| {
-            error.hint("an ambient capability must be permitted and inheritable too")
-        })?;
+        let raise = libc::PR_CAP_AMBIENT_RAISE as u64;
+        if let Err(errno) = sys::prctl(libc::PR_CAP_AMBIENT, raise, number) {
+            log::warn(&format!(
+                "ambient capability {number} is not set ({errno}): it must be permitted and inheritable too"
+            ));
+        }
     }
     Ok(())
 }

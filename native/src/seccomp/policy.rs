@@ -135,10 +135,11 @@ fn check(seccomp: &Seccomp) -> Result<()> {
         if rule.args.iter().any(|condition| condition.index > 5) {
             return wrong(field("args"), "arguments are numbered 0 to 5");
         }
-        if rule.action == Action::Notify && rule.names.iter().any(|name| name == "write") {
+        let hands_over = |name: &String| name == "write" || name == "sendmsg";
+        if rule.action == Action::Notify && rule.names.iter().any(hands_over) {
             return wrong(
                 field("action"),
-                "SCMP_ACT_NOTIFY for write would also stop the handing over of the listener",
+                "SCMP_ACT_NOTIFY for write or sendmsg would also stop the handing over of the listener",
             );
         }
     }

@@ -77,8 +77,7 @@ pub struct Hook {
     pub path: PathBuf,
     #[serde(default)]
     pub args: Vec<String>,
-    #[serde(default)]
-    pub env: Vec<String>,
+    pub env: Option<Vec<String>>,
     /// Seconds.
     pub timeout: Option<u64>,
 }

@@ -25,6 +25,23 @@ pub struct Linux {
     pub readonly_paths: Vec<PathBuf>,
     pub mount_label: Option<String>,
     pub personality: Option<Personality>,
+    pub memory_policy: Option<MemoryPolicy>,
+    /// Known, to be refused.
+    pub intel_rdt: Option<serde::de::IgnoredAny>,
+    pub net_devices: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+/// Of which memory nodes pages come.
+#[derive(Debug, Clone, Deserialize)]
+pub struct MemoryPolicy {
+    /// `MPOL_BIND`.
+    pub mode: String,
+    /// As "0-3,7".
+    #[serde(default)]
+    pub nodes: String,
+    /// `MPOL_F_STATIC_NODES`.
+    #[serde(default)]
+    pub flags: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

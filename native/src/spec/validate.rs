@@ -29,14 +29,24 @@ pub fn check(config: Config) -> Result<Config> {
         }
     }
     for (index, mount) in config.mounts.iter().enumerate() {
-        if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
+        if mount.uid_mappings.is_empty() != mount.gid_mappings.is_empty() {
             return Err(wrong(
                 &format!("mounts[{index}].uidMappings"),
-                "id-mapped mounts are not supported",
+                "uidMappings and gidMappings come together",
             ));
         }
     }
+    if config.linux.intel_rdt.is_some() {
+        return Err(wrong("linux.intelRdt", "is not supported"));
+    }
+    if !config.linux.net_devices.is_empty() {
+        return Err(wrong(
+            "linux.netDevices",
+            "is not supported: move the interface into a network namespace and give its path",
+        ));
+    }
     check_namespaces(&config)?;
+    check_names(&config)?;
     for (name, paths) in [
         ("maskedPaths", &config.linux.masked_paths),
         ("readonlyPaths", &config.linux.readonly_paths),
@@ -49,6 +59,25 @@ pub fn check(config: Config) -> Result<Config> {
         return Err(wrong("root", "is missing"));
     }
     Ok(config)
+}
+
+/// Two different names for one thing.
+fn check_names(config: &Config) -> Result<()> {
+    for (field, name) in [
+        ("hostname", &config.hostname),
+        ("domainname", &config.domainname),
+    ] {
+        let sysctl = config.linux.sysctl.get(&format!("kernel.{field}"));
+        if let (Some(name), Some(sysctl)) = (name, sysctl)
+            && name != sysctl
+        {
+            return Err(wrong(
+                &format!("linux.sysctl.kernel.{field}"),
+                &format!("`{sysctl}` contradicts {field} `{name}`"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_namespaces(config: &Config) -> Result<()> {

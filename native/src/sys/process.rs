@@ -263,6 +263,18 @@ pub fn set_personality(persona: u64) -> rustix::io::Result<()> {
     check(unsafe { libc::personality(persona as _) }).map(drop)
 }
 
+/// Where this process's memory comes from: an MPOL_* mode with its flags, and a bit mask of nodes.
+pub fn set_memory_policy(mode: u32, nodes: &[u64]) -> rustix::io::Result<()> {
+    // The kernel counts one bit more than it reads.
+    let bits = if nodes.is_empty() {
+        0
+    } else {
+        nodes.len() * 64 + 1
+    };
+    // SAFETY: the mask is as long as its bits say.
+    syscall(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, nodes.as_ptr(), bits) }).map(drop)
+}
+
 /// I/O scheduling class and priority of this process, as the kernel packs them.
 pub fn set_io_priority(value: i32) -> rustix::io::Result<()> {
     const IOPRIO_WHO_PROCESS: libc::c_int = 1;
