@@ -132,6 +132,9 @@ fn state_root(given: Option<PathBuf>, verb: &str) -> Result<PathBuf> {
                 | "lock"
                 | "features"
                 | "spec"
+                | "hold"
+                | "enter"
+                | "netns"
         )
     {
         return Ok(PathBuf::new());

@@ -7,14 +7,17 @@ mod create;
 mod delete;
 mod device;
 mod duplicate;
+mod enter;
 mod events;
 mod exchange;
 mod exec;
 mod features;
+mod hold;
 mod kill;
 mod list;
 mod lock;
 mod mount;
+mod netns;
 mod pack;
 mod pause;
 mod ps;
@@ -105,5 +108,8 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("exchange", exchange::run, "two directories change names at one moment"),
     ("changes", changes::run, "what a writable layer changes of the layers below"),
     ("remove", remove::run, "remove trees without following links"),
+    ("hold", hold::run, "keep a user, a mount and a network namespace"),
+    ("enter", enter::run, "run a command in the namespaces of a process"),
+    ("netns", netns::run, "make and set up network namespaces at paths"),
     ("lock", lock::run, "lock an open file that is passed as a descriptor"),
 ];

@@ -19,7 +19,7 @@ mod init;
 mod kernel;
 pub mod listener;
 pub mod mounts;
-mod namespaces;
+pub mod namespaces;
 pub mod options;
 mod overlay;
 mod parent;

@@ -12,6 +12,7 @@ mod exec;
 mod launch;
 mod live;
 mod log;
+mod netns;
 mod pack;
 mod process;
 mod protect;

@@ -97,10 +97,28 @@ impl Maps {
 /// Runs `work` in a child inside a new user namespace of this mapping and gives its exit code.
 /// Call it while the process has a single thread. Descriptors stay open in the child.
 pub fn run(maps: &Maps, work: impl FnOnce() -> u8) -> Result<u8> {
+    wait(start(maps, Life::Bound, work)?)
+}
+
+/// The same without waiting: the child outlives the caller. It keeps the caller's own ids, so that
+/// they own it, and has every capability in its namespace.
+pub fn detached(maps: &Maps, work: impl FnOnce() -> u8) -> Result<Pid> {
+    start(maps, Life::Free, work)
+}
+
+/// How a child depends on the process that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// It is root inside and ends with its parent.
+    Bound,
+    Free,
+}
+
+fn start(maps: &Maps, life: Life, work: impl FnOnce() -> u8) -> Result<Pid> {
     let (entered, tell_entered) = pipe_with(PipeFlags::CLOEXEC).at("make pipe", "")?;
     let (mapped, tell_mapped) = pipe_with(PipeFlags::CLOEXEC).at("make pipe", "")?;
     // The closure owns the child's ends: here they close when it is dropped.
-    let pid = fork::fork(move || match enter(maps, &tell_entered, &mapped) {
+    let pid = fork::fork(move || match enter((maps, life), &tell_entered, &mapped) {
         true => work(),
         false => 1,
     })?;
@@ -117,17 +135,23 @@ pub fn run(maps: &Maps, work: impl FnOnce() -> u8) -> Result<u8> {
         let _ = waitpid(Some(pid), WaitOptions::empty());
         return Err(error);
     }
-    wait(pid)
+    Ok(pid)
 }
 
 /// In the child: into the namespace, and root there once the parent has written the mapping.
-fn enter(maps: &Maps, tell_entered: &OwnedFd, mapped: &OwnedFd) -> bool {
-    let die_with_parent = || set_parent_process_death_signal(Some(Signal::KILL));
+fn enter((maps, life): (&Maps, Life), tell_entered: &OwnedFd, mapped: &OwnedFd) -> bool {
+    let die_with_parent = || match life {
+        Life::Bound => set_parent_process_death_signal(Some(Signal::KILL)),
+        Life::Free => Ok(()),
+    };
     let result = die_with_parent().and_then(|()| process::unshare(libc::CLONE_NEWUSER));
     let errno = result.err().map_or(0, Errno::raw_os_error);
     let told = write(tell_entered, &errno.to_ne_bytes());
     if errno != 0 || told.is_err() || read(mapped, &mut [0_u8; 1]) != Ok(1) {
         return false;
+    }
+    if life == Life::Free {
+        return true;
     }
     let (uid, gid) = maps.first();
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));

@@ -197,7 +197,7 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
     let into = cgroups.v2_fd()?;
     let facts = plan::Facts {
         bundle: request.bundle.clone(),
-        groups: userns.as_ref().is_none_or(userns::Mapping::allows_groups),
+        groups: userns::allows_groups(&config, userns.as_ref()),
         new_keyring: request.new_keyring,
         admission: match &userns {
             Some(_) => plan::Admission::Ids,

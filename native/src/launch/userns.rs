@@ -76,6 +76,20 @@ impl Mapping {
     }
 }
 
+/// May supplementary groups be set in the user namespace that the container is in? In one that is
+/// joined, linux.gidMappings tells what its mapping is.
+pub fn allows_groups(config: &Config, made: Option<&Mapping>) -> bool {
+    let user = config.linux.namespace(NamespaceKind::User);
+    let joined = user.is_some_and(|namespace| namespace.path.is_some());
+    let own = joined
+        && !rustix::process::geteuid().is_root()
+        && is_own(
+            &config.linux.gid_mappings,
+            rustix::process::getegid().as_raw(),
+        );
+    made.map_or(!own, Mapping::allows_groups)
+}
+
 /// Joins pid namespaces given by path: they count for children, so the parent enters before the
 /// clone and comes back when the result is dropped.
 pub fn join_before_clone(config: &Config) -> Result<Option<Joined>> {

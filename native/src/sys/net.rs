@@ -1,13 +1,21 @@
-//! The loopback interface of a new network namespace.
+//! Network interfaces of the namespace that a socket is in.
 
 use crate::sys::check;
 use std::os::fd::{AsFd, AsRawFd};
 
 /// Brings `lo` up in the network namespace of `socket` (any datagram socket).
 pub fn loopback_up(socket: impl AsFd) -> rustix::io::Result<()> {
+    link_up(socket, "lo")
+}
+
+/// Brings the interface `name` up in the network namespace of `socket` (any datagram socket).
+pub fn link_up(socket: impl AsFd, name: &str) -> rustix::io::Result<()> {
+    if name.len() >= libc::IFNAMSIZ {
+        return Err(rustix::io::Errno::NODEV);
+    }
     // SAFETY: all-zero bytes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+    for (to, from) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
         *to = *from as libc::c_char;
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
