@@ -3,6 +3,7 @@ import type { Variable } from "./dotenv.ts";
 import { parseDuration } from "./durations.ts";
 import { resolveMounts } from "./mounts.ts";
 import { signals } from "./names.ts";
+import { resolveNetwork } from "./network/resolve.ts";
 import { resolveResources } from "./resources.ts";
 import { resolveRootfs } from "./rootfs.ts";
 import type { EnvironmentInput } from "./schema.ts";
@@ -39,7 +40,7 @@ export function canonical(scope: Scope, name: string, input: EnvironmentInput): 
     stop: { signal: signal(scope, input.stop?.signal), timeout: timeout(scope, input.stop?.timeout) },
     isolation: isolation(input.isolation),
     mounts: resolveMounts(scope, input.mounts),
-    network: { kind: input.network ?? "host" },
+    network: resolveNetwork(scope, input.network),
     resources: resolveResources(scope, input.resources),
     security: resolveSecurity(scope, input.security),
     hooks: hooks(scope, input.hooks),

@@ -19,6 +19,7 @@ export interface ConfigFile {
   /** Null: the directory's name. */
   readonly project: string | null;
   readonly drafts: readonly Draft[];
+  readonly networks: Tree | null;
   /** Further files, absolute. */
   readonly included: readonly string[];
 }
@@ -70,7 +71,7 @@ async function exported(evaluation: Evaluation, source: Source): Promise<{ reado
   }
 }
 
-const keys = ["project", "include", "environments"] as const;
+const keys = ["project", "include", "networks", "environments"] as const;
 
 function configOf(tree: MapNode, evaluation: Evaluation): ConfigFile {
   for (const [key, entry] of tree.entries) {
@@ -79,7 +80,7 @@ function configOf(tree: MapNode, evaluation: Evaluation): ConfigFile {
       problemAt(entry.key, {
         code: "unknown-key",
         message: `there is no field \`${key}\` in pavlos.config.ts`,
-        expected: "project, include or environments",
+        expected: "project, include, networks or environments",
         hint: didYouMean(key, keys) ?? "environments go below `environments`, each by its name",
       }),
     );
@@ -87,6 +88,7 @@ function configOf(tree: MapNode, evaluation: Evaluation): ConfigFile {
   return {
     project: projectOf(tree, evaluation),
     drafts: draftsOf(tree, evaluation),
+    networks: tree.entries.get("networks")?.value ?? null,
     included: includedOf(tree, evaluation),
   };
 }

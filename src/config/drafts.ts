@@ -3,7 +3,7 @@ import { type Found, nameOfFile } from "./discover.ts";
 import { notAMap } from "./documents.ts";
 import { problemAt } from "./problem.ts";
 import type { Loading } from "./resolve.ts";
-import type { MapNode, Span } from "./tree.ts";
+import { type MapNode, nodeAt, type Span, type Tree } from "./tree.ts";
 import type { Parsed } from "./yaml.ts";
 
 /** One environment as its file has it, before extends and variables. */
@@ -17,49 +17,69 @@ export interface Draft {
   readonly selected: boolean;
 }
 
-/** All environments of the files that were found, and the project's name where pavlos.config.ts says one. */
-export async function readDrafts(
-  found: Found,
-  loading: Loading,
-): Promise<{ readonly drafts: readonly Draft[]; readonly project: string | null }> {
+/** What the files say before any of it is resolved. */
+export interface Drafts {
+  readonly drafts: readonly Draft[];
+  /** The project's name where pavlos.config.ts says one. */
+  readonly project: string | null;
+  /** Its `networks`, of pavlos.config.ts and of pavlos.yaml. */
+  readonly networks: readonly Tree[];
+}
+
+/** All environments of the files that were found. */
+export async function readDrafts(found: Found, loading: Loading): Promise<Drafts> {
   const drafts: Draft[] = [];
+  const networks: Tree[] = [];
   let project: string | null = null;
   const queue = [...found.files];
   for (const file of queue) {
     if (file.kind === "yaml") {
       const read = draftsOfYaml(file.path, await loading.documents.read(file.path));
       drafts.push(...read.drafts.map((draft) => ({ ...draft, selected: file.selected })));
+      networks.push(...read.networks);
       if (file.selected) loading.problems.push(...read.problems);
       continue;
     }
     const { evaluateConfig } = await import("./config-file.ts");
     const config = await evaluateConfig({ ...loading, path: file.path });
     project ??= config?.project ?? null;
+    if (config?.networks) networks.push(config.networks);
     drafts.push(...(config?.drafts ?? []).map((draft) => ({ ...draft, selected: file.selected })));
     for (const path of config?.included ?? []) {
       if (!queue.some((other) => other.path === path))
         queue.push({ path, kind: "yaml", selected: file.selected });
     }
   }
-  return { drafts, project };
+  return { drafts, project, networks };
 }
 
 /** The environments of a YAML file, one a document. */
 function draftsOfYaml(
   path: string,
   parsed: Parsed,
-): { readonly drafts: readonly Draft[]; readonly problems: readonly Problem[] } {
+): {
+  readonly drafts: readonly Draft[];
+  readonly networks: readonly Tree[];
+  readonly problems: readonly Problem[];
+} {
   const drafts: Draft[] = [];
   const problems = [...parsed.problems];
-  const documents = parsed.documents.filter((tree) => tree !== null);
+  const all = parsed.documents.filter((tree) => tree !== null);
+  const shared = all.filter(isOfProject);
+  const documents = all.filter((tree) => !isOfProject(tree));
   const defaultName = documents.length === 1 ? nameOfFile(path) : null;
   for (const tree of documents) {
     if (tree.kind === "map") drafts.push({ tree, defaultName, span: firstOf(tree), selected: true });
     else problems.push(notAMap(tree));
   }
-  if (documents.length === 0 && problems.length === 0) problems.push(emptyFile(path, parsed));
-  return { drafts, problems };
+  if (all.length === 0 && problems.length === 0) problems.push(emptyFile(path, parsed));
+  const networks = shared.flatMap((tree) => nodeAt(tree, ["networks"]) ?? []);
+  return { drafts, networks, problems };
 }
+
+/** A document that holds nothing but `networks` is no environment: it speaks of the project. */
+const isOfProject = (tree: Tree): boolean =>
+  tree.kind === "map" && tree.entries.size === 1 && tree.entries.has("networks");
 
 function firstOf(tree: MapNode): Span {
   for (const entry of tree.entries.values()) return entry.key;

@@ -381,9 +381,38 @@ export interface Environment {
       }
   )[];
   /**
-   * host (the machine's network) or none (a loopback of its own). Default host.
+   * host (the machine's network), none (a loopback of its own), or a map: an own address on networks of the project. Default host.
    */
-  network?: "host" | "none";
+  network?:
+    | ("host" | "none")
+    | {
+        /**
+         * Networks of the project that it is on; the first is the way out. Default [default].
+         */
+        networks?: string[];
+        /**
+         * Its address on the first network. Default: one is chosen and kept.
+         */
+        ip?: string;
+        /**
+         * Ports of the machine that lead inside: "8080:80", "127.0.0.1:5353:53/udp", "8000-8009:8000-8009", "auto:3000" (a free one, kept). Default: none.
+         */
+        ports?: (string | number)[];
+        /**
+         * Further names by which others on its networks find it. Default: none.
+         */
+        aliases?: string[];
+        /**
+         * Name servers instead of the machine's. Default: the machine's.
+         */
+        dns?: string[];
+        /**
+         * Further names and their addresses, in its /etc/hosts. Default: none.
+         */
+        hosts?: {
+          [k: string]: string;
+        };
+      };
   /**
    * Limits of processors, memory, processes and disks.
    */

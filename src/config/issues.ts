@@ -85,7 +85,7 @@ function conflictingKey(key: string, path: Path, map: MapNode): Problem {
 
 /** `memory` at the top: the field is there, one level deeper. */
 function elsewhere(key: string, path: Path): string {
-  for (const section of ["resources", "security", "isolation", "hooks", "stop"]) {
+  for (const section of ["resources", "security", "isolation", "network", "hooks", "stop"]) {
     if (path[0] !== section && keysAt(environmentSchema, [section]).includes(key))
       return `\`${key}\` belongs below \`${section}:\``;
   }
@@ -126,13 +126,11 @@ function wrongValue(issue: Issue, path: Path, tree: MapNode): Problem {
     code: issue.code === "invalid_type" || issue.code === "invalid_union" ? "wrong-type" : "wrong-value",
     message: `${subject} cannot be ${isSecret ? "a text" : shown(value)}`,
     expected: issue.message,
-    hint: isSecret ? "a secret itself is never written here, only where it is" : hintFor(value, issue, path),
+    hint: isSecret ? "a secret itself is never written here, only where it is" : hintFor(value, issue),
   });
 }
 
-function hintFor(value: unknown, issue: Issue, path: Path): string | undefined {
-  const unsupported = path.length === 1 && path[0] === "network" ? whyUnsupported([], "networks") : undefined;
-  if (unsupported && typeof value === "object") return unsupported;
+function hintFor(value: unknown, issue: Issue): string | undefined {
   if (typeof value !== "string")
     return value === null ? "write the value, or leave the field out" : undefined;
   if (/^a (whole )?number/.test(issue.message) && value.trim() !== "" && Number.isFinite(Number(value))) {

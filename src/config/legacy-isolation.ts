@@ -59,23 +59,18 @@ export function isolationOf(legacy: LegacyMap): readonly (readonly [string, Tree
   );
   return [
     ["isolation", isolation],
-    ["network", text(networkOf(legacy), span)],
+    ["network", networkOf(legacy, span)],
   ];
 }
 
-function networkOf(legacy: LegacyMap): "host" | "none" {
-  const isOwn = isOn(legacy, "enableNetNs", false);
+/** Its own network is the default bridge, with the address that the file names. */
+function networkOf(legacy: LegacyMap, span: Span): Tree {
   const ip = legacy.tree.entries.get("ip")?.value;
-  const hasIp = ip?.kind === "scalar" && ip.value !== null && ip.value !== "";
-  if (isOwn) {
-    legacy.notices.push({
-      message: hasIp
-        ? `the address ${ip.text} is not given: bridges are not part of this version; the environment has a loopback only`
-        : "bridges are not part of this version: the environment has a loopback only",
-      hint: "set enableNetNs to false to use the machine's network",
-    });
-  } else if (hasIp) legacy.notices.push({ message: "`ip` has no effect: enableNetNs is off" });
-  return isOwn ? "none" : "host";
+  const given = ip?.kind === "scalar" && ip.value !== null && ip.value !== "" ? ip : null;
+  if (isOn(legacy, "enableNetNs", false))
+    return mapNode({ networks: listOf(text("default", span)), ...(given ? { ip: given } : {}) }, span);
+  if (given) legacy.notices.push({ message: "`ip` has no effect: enableNetNs is off" });
+  return text("host", span);
 }
 
 /** An option of isolationOptions; `enableIsolation: false` turns all of them off. */
@@ -127,6 +122,7 @@ const text = (value: string, span: Span): ScalarNode => ({
   plain: false,
   span,
 });
+const listOf = (item: Tree): Tree => ({ kind: "list", items: [item], span: item.span });
 const flag = (value: boolean, span: Span): ScalarNode => ({
   kind: "scalar",
   value,

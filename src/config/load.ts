@@ -9,6 +9,8 @@ import { documentStore } from "./documents.ts";
 import { type Draft, readDrafts } from "./drafts.ts";
 import { projectIdentity } from "./identity.ts";
 import { impactTable } from "./impacts.ts";
+import { conflicts } from "./network/conflicts.ts";
+import { resolveNetworks } from "./network/project.ts";
 import { projectVariables } from "./project-variables.ts";
 import { type Loading, type Resolved, resolveDraft } from "./resolve.ts";
 import type { MapNode } from "./tree.ts";
@@ -62,8 +64,9 @@ export async function loadTracked(options: LoadOptions): Promise<Loaded> {
 }
 
 async function load(loading: Loading, found: Found): Promise<Result<Desired, readonly Problem[]>> {
-  const { drafts, project } = await readDrafts(found, loading);
-  return desiredOf(loading, drafts, projectIdentity(found.root, project));
+  const { drafts, project, networks } = await readDrafts(found, loading);
+  const known = resolveNetworks(networks, loading.problems);
+  return desiredOf({ ...loading, networks: known }, drafts, projectIdentity(found.root, project));
 }
 
 /** An environment that is already a tree, as the only one of a project at `root`. */
@@ -97,6 +100,7 @@ async function desiredOf(
     const one = await resolveDraft(draft, loading);
     if (one) resolved.push(one);
   }
+  loading.problems.push(...conflicts(resolved.filter((one) => one.kind === "active")));
   if (loading.problems.length > 0) return failure(sorted(loading.problems, loading.files));
   const active = resolved
     .filter((one) => one.kind === "active")
@@ -126,6 +130,7 @@ function begin(options: LoadOptions, found: Found): Loading {
     env,
     reader,
     profiles,
+    networks: resolveNetworks([], []),
     documents,
     lookup,
     problems,

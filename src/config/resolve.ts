@@ -1,5 +1,5 @@
 import type { ConfigReader } from "../host/config-reader.ts";
-import type { Environment } from "../model/environment.ts";
+import type { Environment, NetworkDefinition } from "../model/environment.ts";
 import type { HostFacts } from "../model/host.ts";
 import type { Place, Places, Problem } from "../model/source.ts";
 import { canonical } from "./canonical.ts";
@@ -24,6 +24,8 @@ export interface Loading {
   readonly profiles: readonly string[];
   readonly documents: Documents;
   readonly lookup: Lookup;
+  /** Networks of the project by name. */
+  readonly networks: ReadonlyMap<string, NetworkDefinition>;
   readonly problems: Problem[];
   readonly files: ReadonlySet<string>;
   readonly follow: (file: string) => void;
@@ -84,7 +86,7 @@ function claim(name: string, draft: Draft, to: { names: Map<string, Place>; prob
 }
 
 function resolveActive(name: string, merged: MapNode, loading: Loading): Resolved | null {
-  const { problems, host, env, reader, follow } = loading;
+  const { problems, host, env, reader, networks, follow } = loading;
   const filled = interpolateTree(merged, loading.lookup, problems);
   const tree = filled.kind === "map" ? withoutEmpty(filled) : merged;
   const valid = validate(tree);
@@ -92,7 +94,7 @@ function resolveActive(name: string, merged: MapNode, loading: Loading): Resolve
     problems.push(...valid.failure);
     return null;
   }
-  const scope: Scope = { tree, host, env, reader, problems, follow };
+  const scope: Scope = { tree, host, env, reader, networks, problems, follow };
   const { environment, fromFiles } = canonical(scope, name, valid.value);
   return {
     kind: "active",

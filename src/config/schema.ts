@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { mounts } from "./schema/mounts.ts";
+import { network } from "./schema/network.ts";
 import { hooks, isolation, secrets, security, stop, user } from "./schema/process.ts";
 import { resources } from "./schema/resources.ts";
 import { rootfs } from "./schema/rootfs.ts";
@@ -89,9 +90,9 @@ export const environmentSchema = z.strictObject(
       'Paths, volumes and memory inside: "source:target[:ro]" or maps. Default: none.',
     ),
     network: field(
-      z.enum(["host", "none"], { error: "host or none" }),
+      network,
       "restart",
-      "host (the machine's network) or none (a loopback of its own). Default host.",
+      "host (the machine's network), none (a loopback of its own), or a map: an own address on networks of the project. Default host.",
     ),
     resources: field(resources, "live", "Limits of processors, memory, processes and disks."),
     security: field(security, "restart", "Privileges and filters."),

@@ -1,5 +1,6 @@
 import { dirname, join, normalize } from "node:path";
 import type { ConfigReader } from "../host/config-reader.ts";
+import type { NetworkDefinition } from "../model/environment.ts";
 import type { HostFacts } from "../model/host.ts";
 import type { Problem } from "../model/source.ts";
 import { nearestSpan } from "./issues.ts";
@@ -14,6 +15,8 @@ export interface Scope {
   /** The caller's variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly reader: ConfigReader;
+  /** Networks of the project by name. */
+  readonly networks: ReadonlyMap<string, NetworkDefinition>;
   readonly problems: Problem[];
   /** Called with each further file that matters, also with what is missing. */
   readonly follow: (file: string) => void;

@@ -9,30 +9,10 @@ const later: Readonly<Record<string, string>> = {
   dependsOn: "remove it; all environments start together",
   watch: "remove it; a bind mount shows the project's files at once",
   target: "remove it; environments run on this machine",
-  networks: "network is `host` or `none` in this version",
-  ports: "with `network: host` every port is the machine's own",
-  ip: "with `network: host` the machine's addresses are used",
-  aliases: "network is `host` or `none` in this version",
-  dns: "the machine's /etc/resolv.conf is used",
-  hosts: "the machine's /etc/hosts is used",
 };
 
 const places: Readonly<Record<string, readonly string[]>> = {
-  "": [
-    "gpus",
-    "devices",
-    "bootstrap",
-    "steps",
-    "restart",
-    "health",
-    "dependsOn",
-    "watch",
-    "target",
-    "networks",
-    "ports",
-    "dns",
-    "hosts",
-  ],
+  "": ["gpus", "devices", "bootstrap", "steps", "restart", "health", "dependsOn", "watch", "target"],
 };
 
 /** What to do instead of an unknown key of a later version; undefined: no version knows it. */

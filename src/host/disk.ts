@@ -10,3 +10,13 @@ export function freeSpace(path: string): number | null {
     return null;
   }
 }
+
+/** The kernel's number for the kind of file system at a path; null: it cannot be asked. */
+export function fileSystemOf(path: string): number | null {
+  try {
+    return statfsSync(path).type;
+  } catch {
+    // Missing, or not for this caller: the same to those who look for a certain kind.
+    return null;
+  }
+}

@@ -1,8 +1,13 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,6 +19,7 @@ import {
   unlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { errnoOf, isMissing } from "./errno.ts";
@@ -45,6 +51,18 @@ export const trees = {
     writeFileSync(temporary, text);
     chmodSync(temporary, mode);
     renameSync(temporary, path);
+  },
+  /** Writes a file in place, so that it stays the same one for those who have it mounted; everybody may read it. */
+  overwrite(path: string, text: string): void {
+    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o644);
+    try {
+      fchmodSync(file, 0o644);
+      const bytes = Buffer.from(text);
+      writeSync(file, bytes, 0, bytes.length, 0);
+      ftruncateSync(file, bytes.length);
+    } finally {
+      closeSync(file);
+    }
   },
   /** Writes a file of /proc in place; a process that has ended meanwhile is fine. */
   writeKernel(path: string, text: string): void {

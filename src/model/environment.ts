@@ -123,7 +123,48 @@ export type Mount =
       readonly size: number | null;
     };
 
-export type Network = { readonly kind: "host" } | { readonly kind: "none" };
+export type Network = { readonly kind: "host" } | { readonly kind: "none" } | OwnNetwork;
+
+/** A network namespace of its own, joined to networks of the project. */
+export interface OwnNetwork {
+  readonly kind: "networks";
+  /** Not empty. The first one that has a way out is the way out. */
+  readonly networks: readonly NetworkDefinition[];
+  /** Its address on the first network; null: one is chosen and kept. */
+  readonly ip: string | null;
+  readonly ports: readonly Port[];
+  /** Names by which it is found besides its own. */
+  readonly aliases: readonly string[];
+  /** Addresses of name servers instead of the machine's; empty: the machine's. */
+  readonly dns: readonly string[];
+  /** More lines of /etc/hosts: name to address. */
+  readonly hosts: Readonly<Record<string, string>>;
+}
+
+/** A network of the project, as each environment on it sees it. */
+export interface NetworkDefinition {
+  readonly name: string;
+  /** "10.1.2.0/24"; null: one is chosen that nobody uses. */
+  readonly subnet: string | null;
+  /** The same for IPv6. */
+  readonly subnet6: string | null;
+  readonly ipv6: boolean;
+  /** No way out of it, and none in. */
+  readonly internal: boolean;
+  /** Bytes; null: as the machine's way out. */
+  readonly mtu: number | null;
+}
+
+/** `count` ports from `host` on lead to as many from `container` on. */
+export interface Port {
+  /** Of the host; null: all. */
+  readonly address: string | null;
+  /** null: a free one is chosen and kept. */
+  readonly host: number | null;
+  readonly container: number;
+  readonly count: number;
+  readonly protocol: "tcp" | "udp";
+}
 
 /** null: no limit of its own. */
 export interface Resources {

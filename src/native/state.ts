@@ -30,15 +30,18 @@ export function readContainerState(files: Files, root: string, id: string): Cont
 }
 
 /** Is this still the same process, and more than a zombie? */
-export function isAlive(
+export const isAlive = (
   files: Files,
   process: { readonly pid: number; readonly startTime: number },
-): boolean {
-  const stat = files.readText(`/proc/${process.pid}/stat`);
-  if (stat === null) return false;
+): boolean => startTimeOf(files, process.pid) === process.startTime;
+
+/** When a process began, in the kernel's ticks; null: there is none, or only a zombie. */
+export function startTimeOf(files: Files, pid: number): number | null {
+  const stat = files.readText(`/proc/${pid}/stat`);
+  if (stat === null) return null;
   // The command's name may hold spaces and parentheses: fields count from the last one.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] !== "Z" && fields[0] !== "X" && Number(fields[19]) === process.startTime;
+  return fields[0] === "Z" || fields[0] === "X" ? null : Number(fields[19]);
 }
 
 function asState(value: unknown): ContainerState | null {

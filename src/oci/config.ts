@@ -150,11 +150,14 @@ function namespacesOf(
   contributions: readonly Contribution[],
 ): OciNamespace[] {
   const own = (["pid", "uts", "ipc", "cgroup", "time"] as const).filter((kind) => isolation[kind]);
+  const given = contributions.flatMap((part) => part.namespaces ?? []);
+  const hasUser = identity.mapping === "none" || given.some(({ type }) => type === "user");
   return [
-    ...(identity.mapping === "none" ? [] : [{ type: "user" as const }]),
+    ...(hasUser ? [] : [{ type: "user" as const }]),
+    // What is joined comes first where it is a user namespace: it has the right to join the others.
+    ...given.toSorted((a, b) => Number(b.type === "user") - Number(a.type === "user")),
     { type: "mount" },
     ...own.map((type): OciNamespace => ({ type })),
-    ...contributions.flatMap((part) => part.namespaces ?? []),
   ];
 }
 

@@ -45,6 +45,13 @@ export interface Provider {
     options: { readonly fresh: boolean },
   ): Promise<Result<void, Problem>>;
 
+  /**
+   * What environments share (networks), for all that the project is going to have: called once before the
+   * first container of a command is created or changed, and once when all is done. Without `up` nothing of
+   * an environment runs. What nobody needs any more is removed.
+   */
+  gather?(present: readonly Present[], context: Context): Promise<Result<void, Problem>>;
+
   /** What this provider adds to the bundle of a container that is about to be created. Runs after prepare. */
   contribute?(environment: Environment, context: Context): Promise<Result<Contribution, Problem>>;
 
@@ -71,6 +78,14 @@ export interface Checked {
   readonly places: Places;
   /** False when the environment exists already and this field set is unchanged. */
   readonly changed: boolean;
+}
+
+export interface Present {
+  readonly environment: Environment;
+  /** It runs, or is about to. */
+  readonly up: boolean;
+  /** Host pid of the init that runs now; null: none. */
+  readonly pid: number | null;
 }
 
 export interface Observed {
@@ -109,8 +124,11 @@ export interface Contribution {
   readonly devices?: readonly unknown[];
   /** Absolute path of the root when no mount at "/" makes it (rootfs.mode direct). */
   readonly rootPath?: string;
-  /** Namespaces that the container gets besides those of `isolation`; without a path a new one. */
-  readonly namespaces?: readonly { readonly type: "network"; readonly path?: string }[];
+  /**
+   * Namespaces that the container gets besides those of `isolation`; without a path a new one. A user
+   * namespace takes the place of an own one and has the same mapping.
+   */
+  readonly namespaces?: readonly { readonly type: "network" | "user"; readonly path?: string }[];
   /** Absolute paths inside that nobody in the container sees, whatever `security.masks` says. */
   readonly maskedPaths?: readonly string[];
   /** Default working directory when the file names none. */

@@ -1,3 +1,4 @@
+import { realPrograms } from "../host/programs.ts";
 import { makeForeground } from "./launch/bundle.ts";
 import { makeLauncher } from "./launch/launcher.ts";
 import { makeLaunchProvider } from "./launch/provider.ts";
@@ -31,7 +32,7 @@ function imagesOf(tools: Tools): Images {
 
 export function makeRegistry(tools: Tools): Registry {
   const foreground = makeForeground(tools);
-  const network = makeNetworkProvider(tools);
+  const network = makeNetworkProvider({ ...tools, programs: realPrograms });
   const stacks = makeStacks(tools, { providers: [network], foreground, images: imagesOf(tools) });
   return {
     images: imagesOf(tools),

@@ -8,6 +8,7 @@ import { containerIdOf } from "../state/paths.ts";
 import type { ChangeResult, Machinery } from "./api.ts";
 import { makeCrew } from "./batch.ts";
 import { placeOf } from "./fields.ts";
+import { gatherAll, once, presentDuring, presentNow } from "./gather.ts";
 import { makePerform, type Session } from "./perform.ts";
 import { restartInstead } from "./plan.ts";
 import { type Job, repair } from "./repair.ts";
@@ -36,7 +37,8 @@ export async function execute(
   work: Work,
 ): Promise<readonly ChangeResult[]> {
   const crew = makeCrew();
-  const run = makeRunner(machinery, makePerform(machinery, context, crew));
+  const gather = once(() => gatherAll(machinery, context, presentDuring(work)));
+  const run = makeRunner(machinery, makePerform(machinery, { context, crew, gather }));
   const instances = new Map(work.actual.instances.map((instance) => [instance.name, instance]));
   const results = new Map<string, ChangeResult>();
   const tasks = work.plan.changes.map((change) => async () => {
@@ -46,6 +48,8 @@ export async function execute(
     results.set(name, await carryOut(machinery, run, { ...job, desired: work.desired }));
   });
   await crew.run(tasks, concurrency);
+  const settled = await gatherAll(machinery, context, presentNow(machinery));
+  if (!settled.ok) machinery.report({ kind: "notice", notice: unsettled(settled.failure) });
   return work.plan.changes.flatMap((change) => results.get(change.environment) ?? []);
 }
 
@@ -109,4 +113,11 @@ const insteadOf = (environment: string, problem: Problem) => ({
   code: "restart-instead",
   environment,
   message: `${problem.message}; it is restarted instead`,
+});
+
+const unsettled = ({ message, hint }: Problem) => ({
+  code: "unsettled",
+  environment: null,
+  message: `what environments share could not be cleared up: ${message}`,
+  ...(hint === undefined ? {} : { hint }),
 });

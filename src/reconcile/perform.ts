@@ -24,9 +24,20 @@ export interface Session {
 
 export type Perform = (operation: Operation, session: Session) => Promise<Result<void, Problem>>;
 
+/** Makes what environments share, the first time that it is asked; later callers get the same answer. */
+export type Gather = () => Promise<Result<void, Problem>>;
+
+/** What the operations of all environments share. */
+export interface Common {
+  readonly context: Context;
+  readonly crew: Crew;
+  readonly gather: Gather;
+}
+
 /** Carries out single operations; create, start and stop of many environments become one call each. */
-export function makePerform(machinery: Machinery, context: Context, crew: Crew): Perform {
+export function makePerform(machinery: Machinery, common: Common): Perform {
   const { launcher, providers } = machinery;
+  const { context, crew, gather } = common;
   const create = crew.batched<CreateRequest, Result<Created, Problem>>((requests) =>
     launcher.create([...requests.values()], context),
   );
@@ -34,6 +45,8 @@ export function makePerform(machinery: Machinery, context: Context, crew: Crew):
   const stop = crew.batched<null, Result<void, Problem>>((ids) => launcher.stop([...ids.keys()], context));
 
   const createOne = async (spec: Environment, session: Session): Promise<Result<void, Problem>> => {
+    const gathered = await gather();
+    if (!gathered.ok) return gathered;
     const parts = await contribute(machinery, spec, context);
     if (!parts.ok) return parts;
     const created = await create(spec.name, { environment: spec, contributions: [...parts.value.values()] });
@@ -62,7 +75,7 @@ export function makePerform(machinery: Machinery, context: Context, crew: Crew):
       case "hook":
         return runHooks(machinery, context, { operation, session });
       case "change":
-        return change(machinery, context, { operation, session });
+        return change(machinery, common, { operation, session });
       case "record":
         return writeRecord(machinery, operation, session);
       case "remove":
@@ -118,7 +131,7 @@ const own: ReadonlySet<string> = new Set(["hooks", "labels", "profiles", "persis
 
 async function change(
   { providers }: Machinery,
-  context: Context,
+  { context, gather }: Common,
   {
     operation,
     session,
@@ -126,6 +139,8 @@ async function change(
 ): Promise<Result<void, Problem>> {
   const { spec, fields } = operation;
   if (session.pid === null) return failure(unchangeable(spec.name, "nothing runs in it"));
+  const gathered = await gather();
+  if (!gathered.ok) return gathered;
   const container = { id: session.containerId, pid: session.pid };
   const left = new Set(fields.filter((path) => !own.has(topOf(path))));
   for (const provider of providers) {

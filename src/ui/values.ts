@@ -1,3 +1,6 @@
+import type { Port } from "../model/environment.ts";
+import { formatPort } from "../model/port.ts";
+
 /**
  * Values of the canonical Environment as a person writes them: bytes as 256MiB, milliseconds as 10s,
  * a mount as source:target. `path` says what kind of value it is.
@@ -82,6 +85,8 @@ function formatObject(path: string, value: Readonly<Record<string, unknown>>): s
   if (/^mounts\[\d+\]$/.test(path)) return formatMount(path, value);
   if (/^secrets\.\w+$/.test(path)) return `from ${value.kind} ${value.variable ?? value.path}`;
   if (/^network$/.test(path) && Object.keys(value).length === 1) return String(value.kind);
+  if (/^network\.ports\[\d+\]$/.test(path)) return formatPort(value as unknown as Port);
+  if (/^network\.networks\[\d+\]$/.test(path)) return formatNetwork(value);
   if ("soft" in value && "hard" in value) return `${value.soft}:${value.hard}`;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined && item !== null);
   if (entries.length === 0) return "(none)";
@@ -113,4 +118,10 @@ function formatMount(path: string, value: Readonly<Record<string, unknown>>): st
   const source = value.type === "tmpfs" ? "tmpfs" : value.source;
   const notes = [value.readonly === true ? "read-only" : "", size].filter((note) => note !== "");
   return `${source}:${value.target}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`;
+}
+
+function formatNetwork(value: Readonly<Record<string, unknown>>): string {
+  const notes = [value.subnet, value.subnet6, value.internal === true ? "internal" : null];
+  const said = notes.filter((note) => typeof note === "string");
+  return `${value.name}${said.length > 0 ? ` (${said.join(", ")})` : ""}`;
 }

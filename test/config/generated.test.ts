@@ -40,7 +40,9 @@ describe("what is generated from the schema", () => {
   test("lets an editor accept variables wherever one value stands", () => {
     const properties = environmentJsonSchema().properties as Record<string, Record<string, unknown>>;
     expect(properties.readonly).toMatchObject({ type: ["boolean", "string"], pattern: "\\$\\{" });
-    expect(properties.network).toMatchObject({ anyOf: [{ enum: ["host", "none"] }, { type: "string" }] });
+    expect(properties.network).toMatchObject({
+      anyOf: [{ anyOf: [{ enum: ["host", "none"] }, { type: "string" }] }, { type: "object" }],
+    });
     expect(properties.name?.pattern).toMatch(/\|\\\$\\\{$/);
     expect(JSON.stringify(properties)).not.toContain('"impact"');
   });

@@ -60,7 +60,7 @@ describe("loadLegacy", () => {
     expect(environment.rootfs).toEqual({ kind: "path", path: "/", mode: "direct" });
   });
 
-  test("says what it cannot honour: a bridge's address, ignored keys, the old default root", async () => {
+  test("says what it cannot honour: ignored keys, the old default root; an address is on the default network", async () => {
     const { environment, notices } = await run({
       name: "My Box",
       rootFs: "default",
@@ -72,10 +72,9 @@ describe("loadLegacy", () => {
     expect(environment).toMatchObject({
       name: "my-box",
       rootfs: { kind: "host" },
-      network: { kind: "none" },
+      network: { kind: "networks", networks: [{ name: "default" }], ip: "10.0.0.2", ports: [] },
     });
-    expect(notices).toHaveLength(5);
-    expect(notices.join("\n")).toContain("the address 10.0.0.2 is not given");
+    expect(notices).toHaveLength(4);
   });
 
   test("refuses GPUs, unknown keys, wrong types and a missing root, each at its place", async () => {

@@ -128,6 +128,10 @@ async function build({ providers, foreground }: Registry, stage: Stage): Promise
     if (ready?.ok === false) return ready;
   }
   for (const provider of providers) {
+    const shared = await provider.gather?.([{ environment, up: true, pid: null }], context);
+    if (shared?.ok === false) return shared;
+  }
+  for (const provider of providers) {
     const part = await provider.contribute?.(environment, context);
     if (part?.ok === false) return part;
     if (part !== undefined) contributions.push(part.value);
@@ -140,7 +144,10 @@ async function clear(
   { environment, context, bundle }: Stage,
   paths: StatePaths,
 ): Promise<void> {
-  for (const provider of [...providers].reverse()) await provider.remove?.(environment.name, context);
+  for (const provider of [...providers].reverse()) {
+    await provider.remove?.(environment.name, context);
+    await provider.gather?.([], context);
+  }
   await realFiles.remove(bundle);
   await realFiles.remove(projectPath(paths, context.project.id));
 }

@@ -2,25 +2,39 @@ import { join } from "node:path";
 import { trees } from "../../host/trees.ts";
 import type { Environment } from "../../model/environment.ts";
 import { success } from "../../model/result.ts";
+import { readNetworks } from "../../state/networks.ts";
 import { environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
-import type { OciMount, Provider } from "../provider.ts";
-import type { Tools } from "../tools.ts";
+import type { Context, Contribution, OciMount, Provider } from "../provider.ts";
+import { checkNetworks } from "./check.ts";
+import { converge } from "./converge.ts";
+import { seenAt } from "./ground.ts";
+import { layoutOf } from "./layout.ts";
+import { observeNetworks } from "./observe.ts";
+import { usesHostInstead } from "./outlet.ts";
+import { readRunning } from "./running.ts";
+import type { NetworkTools } from "./tools.ts";
 
 /** The network namespace and the files that name hosts: hostname, hosts and resolv.conf in /etc. */
-export const makeNetworkProvider = (tools: Tools): Provider => ({
+export const makeNetworkProvider = (tools: NetworkTools): Provider => ({
   name: "network",
   fields: ["network"],
+  check: async (environments, context) => checkNetworks(tools, environments, context),
+  observe: (instances, context) => observeNetworks(tools, instances, context),
+  gather: (present, context) => converge(tools, context, present),
+  // `gather` has done it, for all environments at once.
+  change: async () => success(undefined),
   async contribute(environment, context) {
-    const { paths } = tools;
-    const directory = join(environmentPaths(paths, context.project.id, environment.name).bundle, "etc");
-    const texts = filesOf(environment);
+    const directory = join(environmentPaths(tools.paths, context.project.id, environment.name).bundle, "etc");
+    const texts = filesOf(tools, environment);
     const written = await attempt(`/etc/hosts of ${environment.name} cannot be written`, () => {
       trees.makeDirectory(directory, 0o755);
       for (const [name, text] of Object.entries(texts)) trees.writePublic(join(directory, name), text);
     });
     if (!written.ok) return written;
-    const mounts = Object.keys(texts).map(
+    // Those of environments on networks are written by `gather`, which knows the others.
+    const given = onNetworks(tools, environment) ? ["hosts", "resolv.conf"] : [];
+    const mounts = [...Object.keys(texts), ...given].map(
       (name): OciMount => ({
         destination: `/etc/${name}`,
         type: "none",
@@ -28,21 +42,44 @@ export const makeNetworkProvider = (tools: Tools): Provider => ({
         options: ["bind", "nosuid", "nodev"],
       }),
     );
-    const own = environment.network.kind === "none" ? { namespaces: [{ type: "network" as const }] } : {};
-    return success({ mounts, ...own });
+    return success({ mounts, ...ownNetwork(tools, environment, context) });
   },
 });
 
-/** By name below /etc. The host's files tell the truth only where the host's network is used. */
-export function filesOf({ hostname, network, isolation }: Environment): Readonly<Record<string, string>> {
-  const shared = network.kind === "host";
-  const hosts = shared ? (trees.readThrough("/etc/hosts") ?? loopback) : loopback;
-  const named = isolation.uts ? `${hosts.trimEnd()}\n127.0.1.1 ${hostname}\n` : hosts;
+function ownNetwork(tools: NetworkTools, { name, network }: Environment, context: Context): Contribution {
+  if (network.kind === "none") return { namespaces: [{ type: "network" }] };
+  if (network.kind === "host" || usesHostInstead(tools)) return {};
+  const layout = layoutOf(tools.paths, context.project.id);
+  const { holder } = readRunning(tools, layout);
+  const ports = readNetworks(tools.files, tools.paths, context.project.id).members[name]?.ports ?? [];
+  const env = Object.fromEntries(
+    ports.map(({ container, host }) => [`PAVLOS_PORT_${container}`, String(host)]),
+  );
+  if (holder === null) return { namespaces: [{ type: "network", path: layout.namespace(name) }], env };
+  const ground = { kind: "user", holder } as const;
   return {
-    hosts: named,
-    ...(isolation.uts ? { hostname: `${hostname}\n` } : {}),
+    namespaces: [
+      { type: "user", path: `/proc/${holder.pid}/ns/user` },
+      { type: "network", path: seenAt(ground, layout.namespace(name)) },
+    ],
+    env,
+  };
+}
+
+const onNetworks = (tools: NetworkTools, { network }: Environment): boolean =>
+  network.kind === "networks" && !usesHostInstead(tools);
+
+/** By name below /etc. The host's files tell the truth only where the host's network is used. */
+export function filesOf(tools: NetworkTools, environment: Environment): Readonly<Record<string, string>> {
+  const { hostname, network, isolation } = environment;
+  const name: Readonly<Record<string, string>> = isolation.uts ? { hostname: `${hostname}\n` } : {};
+  if (onNetworks(tools, environment)) return name;
+  const hosts = network.kind === "none" ? loopback : (trees.readThrough("/etc/hosts") ?? loopback);
+  return {
+    hosts: isolation.uts ? `${hosts.trimEnd()}\n127.0.1.1 ${hostname}\n` : hosts,
+    ...name,
     // A symbolic link (systemd-resolved) is resolved here: its target does not exist inside.
-    "resolv.conf": shared ? (trees.readThrough("/etc/resolv.conf") ?? "") : "",
+    "resolv.conf": network.kind === "none" ? "" : (trees.readThrough("/etc/resolv.conf") ?? ""),
   };
 }
 
