@@ -41,8 +41,8 @@ export const trees = {
   rename: (from: string, to: string): void => renameSync(from, to),
   /** A file; a missing one is fine. */
   removeFile: (path: string): void => void unlessClosed(() => unlinkSync(path)),
-  /** Sets the time of change to now, where this caller may. */
-  touch: (path: string): void => void unlessClosed(() => utimesSync(path, new Date(), new Date())),
+  /** Sets the time of change (default: to now), where this caller may. */
+  touch: (path: string, time = new Date()): void => void unlessClosed(() => utimesSync(path, time, time)),
   stats: (path: string): Stats | null => unlessClosed(() => lstatSync(path)),
   list: (path: string): readonly string[] => unlessClosed(() => readdirSync(path).sort()) ?? [],
   /** Replaces a file as a whole; everybody may read it. */

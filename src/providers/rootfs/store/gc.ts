@@ -97,8 +97,8 @@ function isDoomed(
 ): boolean {
   const age = options.now - (trees.stats(imagePath(tools, image.digest))?.mtimeMs ?? options.now);
   const stack = imageStack(tools, image);
-  if (stack === null) return age > options.grace;
-  return !roots.images.has(image.digest) && layerNames(stack).some((name) => doomed.includes(name));
+  if (stack !== null && layerNames(stack).some((name) => doomed.includes(name))) return true;
+  return (stack === null || !roots.images.has(image.digest)) && age > options.grace;
 }
 
 /** Broken-off downloads and blobs whose layers were unpacked or never will be. */

@@ -72,7 +72,9 @@ export function stackOf(tools: Tools, { layers, key, config }: Content): Stack |
   for (const id of layers.toReversed()) {
     const files = layerFiles(tools, id);
     if (!trees.isDirectory(files.tree)) return null;
-    shown.push(files.tree);
+    // Some images have a layer twice. The upper one does all that the lower does, and an overlay with
+    // the same directory twice is refused.
+    if (!shown.includes(files.tree)) shown.push(files.tree);
     if (trees.stats(files.opaque) !== null) break;
   }
   return shown.length === 0 ? null : { layers: shown, key, config };

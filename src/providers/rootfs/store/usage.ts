@@ -41,7 +41,10 @@ export async function layerSizes(
   if (!measured.ok) return measured;
   for (const [path, bytes] of measured.value) {
     known.set(basename(path), bytes);
+    // The directory's time says when the layer was used last: looking is no use.
+    const used = trees.stats(path)?.mtime;
     trees.writePublic(join(path, "size"), `${bytes}\n`);
+    trees.touch(path, used);
   }
   return success(known);
 }
