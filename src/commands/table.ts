@@ -76,7 +76,7 @@ export const commands = [
     name: "watch",
     args: "[names...]",
     summary: "keep it so while you edit",
-    options: [],
+    options: selectionOptions,
     environments: true,
   },
   {

@@ -1,4 +1,5 @@
 import type { Environment, Hooks, Isolation } from "../model/environment.ts";
+import { commandAt } from "./command.ts";
 import type { Variable } from "./dotenv.ts";
 import { parseDuration } from "./durations.ts";
 import { resolveMounts } from "./mounts.ts";
@@ -10,8 +11,8 @@ import type { EnvironmentInput } from "./schema.ts";
 import { insidePath, report, type Scope, textMapAt, textsAt } from "./scope.ts";
 import { resolveSecurity } from "./security.ts";
 import { didYouMean } from "./suggest.ts";
-import { nodeAt } from "./tree.ts";
 import { resolveEnv, resolveSecrets } from "./variables.ts";
+import { resolveWatch } from "./watch-rules.ts";
 
 /** An environment and which of its variables came from env files. */
 export interface Canonical {
@@ -44,22 +45,9 @@ export function canonical(scope: Scope, name: string, input: EnvironmentInput): 
     resources: resolveResources(scope, input.resources),
     security: resolveSecurity(scope, input.security),
     hooks: hooks(scope, input.hooks),
+    watch: resolveWatch(scope, input.watch),
   };
   return { environment, fromFiles };
-}
-
-/** A list is run as it is, a text by a shell; nothing at the path: an empty list. */
-function commandAt(scope: Scope, path: readonly PropertyKey[]): readonly string[] {
-  const texts = textsAt(scope, path);
-  const node = nodeAt(scope.tree, path);
-  if (node?.kind === "list" && texts[0] === "") {
-    report(scope, path, {
-      code: "wrong-value",
-      message: "a command cannot begin with an empty text",
-      expected: "the program to run",
-    });
-  }
-  return node?.kind === "scalar" ? ["/bin/sh", "-c", ...texts] : texts;
 }
 
 function hooks(scope: Scope, input: EnvironmentInput["hooks"] = {}): Hooks {

@@ -551,4 +551,29 @@ export interface Environment {
      */
     stopping?: (string | (string | number | boolean)[])[];
   };
+  /**
+   * What `pavlos watch` does when files change. Default: nothing.
+   */
+  watch?: {
+    /**
+     * File or directory that is followed; relative to this file.
+     */
+    path: string;
+    /**
+     * What of it does not count, as in .gitignore; the .gitignore files there count too. Default: none.
+     */
+    ignore?: string[];
+    /**
+     * sync: copy what changed to target. restart: the main process. exec: run command inside. rebuild: a new container.
+     */
+    action: "sync" | "restart" | "exec" | "rebuild";
+    /**
+     * sync only: where it goes, an absolute path inside, or ~/...
+     */
+    target?: string;
+    /**
+     * exec only: a list, or a text for /bin/sh -c; it runs inside.
+     */
+    command?: string | (string | number | boolean)[];
+  }[];
 }

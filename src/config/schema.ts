@@ -5,6 +5,7 @@ import { hooks, isolation, secrets, security, stop, user } from "./schema/proces
 import { resources } from "./schema/resources.ts";
 import { rootfs } from "./schema/rootfs.ts";
 import { command, field, flag, labels, oneOrMore, path, variables } from "./schema/values.ts";
+import { watch } from "./schema/watch.ts";
 
 export const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const expectedName = "lower-case letters, digits and -, at most 63, the first no -";
@@ -97,6 +98,7 @@ export const environmentSchema = z.strictObject(
     resources: field(resources, "live", "Limits of processors, memory, processes and disks."),
     security: field(security, "restart", "Privileges and filters."),
     hooks: field(hooks, "record", "Commands run inside at certain moments."),
+    watch: field(watch, "record", "What `pavlos watch` does when files change. Default: nothing."),
   },
   { error: "a map of fields such as rootfs: host" },
 );

@@ -7,12 +7,11 @@ const later: Readonly<Record<string, string>> = {
   restart: "remove it; `pavlos watch` starts again what died",
   health: "remove it; environments are not probed by this version",
   dependsOn: "remove it; all environments start together",
-  watch: "remove it; a bind mount shows the project's files at once",
   target: "remove it; environments run on this machine",
 };
 
 const places: Readonly<Record<string, readonly string[]>> = {
-  "": ["gpus", "devices", "bootstrap", "steps", "restart", "health", "dependsOn", "watch", "target"],
+  "": ["gpus", "devices", "bootstrap", "steps", "restart", "health", "dependsOn", "target"],
 };
 
 /** What to do instead of an unknown key of a later version; undefined: no version knows it. */

@@ -36,7 +36,20 @@ export interface Environment {
   readonly resources: Resources;
   readonly security: Security;
   readonly hooks: Hooks;
+  /** What `pavlos watch` does when files change. */
+  readonly watch: readonly WatchRule[];
 }
+
+/** A rule of `watch`: `path` is an absolute path of the host, `ignore` has patterns as in .gitignore. */
+export type WatchRule = {
+  readonly path: string;
+  readonly ignore: readonly string[];
+} & (
+  | { readonly action: "restart" | "rebuild" }
+  /** target: absolute, inside. */
+  | { readonly action: "sync"; readonly target: string }
+  | { readonly action: "exec"; readonly command: readonly string[] }
+);
 
 export type Rootfs =
   | { readonly kind: "host" }

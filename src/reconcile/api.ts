@@ -33,6 +33,8 @@ export type Goal =
       readonly revive?: "all" | "killed";
       /** Left alone this time: while watching, what was put back after a failure, until its file changes. */
       readonly except?: readonly string[];
+      /** Made anew although no field asks for it: a rule of `watch`. */
+      readonly recreate?: readonly string[];
     })
   /** As last applied, without the files. */
   | (Selection & { readonly kind: "start" | "stop" | "restart" | "destroy" });

@@ -16,6 +16,7 @@ export interface DiffInput {
   /** See Goal. */
   readonly revive: "all" | "killed";
   readonly except: readonly string[];
+  readonly recreate?: readonly string[];
   /** The step at which each environment's last apply was interrupted, where the journal knows. */
   readonly interruptedAt: ReadonlyMap<string, string>;
   /** Of the secrets' current values, by environment and secret. */
@@ -131,6 +132,8 @@ interface State {
 }
 
 function stateOf(input: DiffInput, instance: Instance): State {
+  if (input.recreate?.includes(instance.name))
+    return { least: "recreate", reason: "a rule of `watch` asks for it", done: false };
   const pending = instance.record.pending?.action;
   if (pending === "recreate" || pending === "destroy")
     return { least: "recreate", reason: interruption(input, instance.name), done: false };

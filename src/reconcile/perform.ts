@@ -127,7 +127,7 @@ async function runHooks(
 }
 
 /** Fields that reconcile/ itself reads from the record: nothing in the container depends on them. */
-const own: ReadonlySet<string> = new Set(["hooks", "labels", "profiles", "persist"]);
+const own: ReadonlySet<string> = new Set(["hooks", "labels", "profiles", "persist", "watch"]);
 
 async function change(
   { providers }: Machinery,

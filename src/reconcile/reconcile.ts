@@ -77,7 +77,7 @@ async function changesFor(
   { goal, actual }: { readonly goal: Goal; readonly actual: Actual },
 ): Promise<{ readonly changes: readonly Change[]; readonly problems: readonly Problem[] }> {
   if (goal.kind !== "apply") return { changes: errandChanges(goal.kind, actual, goal.names), problems: [] };
-  const { desired, names, revive = "all", except = [] } = goal;
+  const { desired, names, revive = "all", except = [], recreate = [] } = goal;
   const withSecrets = desired.environments.filter(
     (environment) => Object.keys(environment.secrets).length > 0,
   );
@@ -86,7 +86,7 @@ async function changesFor(
   // Only a record with pending work is worth the reading of the journal.
   const interrupted = actual.instances.some(({ record }) => record.pending !== null);
   const interruptedAt = interrupted ? machinery.state.journal.unfinished() : new Map();
-  return diff({ desired, actual, names, revive, except, secretHashes, interruptedAt });
+  return diff({ desired, actual, names, revive, except, recreate, secretHashes, interruptedAt });
 }
 
 /** Counts what would be lost only where something would be: it may be a long walk over files. */

@@ -44,6 +44,7 @@ describe("loadProject", () => {
         privileged: false,
       },
       hooks: { created: [], started: [], stopping: [] },
+      watch: [],
     });
   });
 

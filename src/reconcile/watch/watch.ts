@@ -6,13 +6,18 @@ import type { Loaded, Machinery, News, Outcome } from "../api.ts";
 import { same } from "../compare.ts";
 import { livenessOf } from "../liveness.ts";
 import { foresee, reconcile } from "../reconcile.ts";
+import { narrow, type Selection } from "../select.ts";
 import { type Input, initial, type Step, step, type Work } from "./core.ts";
 import type { Follower } from "./follow.ts";
 
 export interface WatchOptions {
   /** Its signal ends the watching; everything is left running. */
   readonly machinery: Machinery;
+  /** Which environments are kept as the files say; the others are left alone. */
+  readonly selection?: Selection;
   readonly load: () => Promise<Loaded>;
+  /** Told once files that are in order were applied: the rules in them count from now on. */
+  readonly applied?: (desired: Desired) => void;
   readonly follow: (changed: () => void) => Promise<Follower>;
   /** Does this host pid exist? */
   readonly alive: (pid: number) => boolean;
@@ -72,7 +77,7 @@ function makeWorker(options: WatchOptions, enter: (input: Input) => void): Worke
   const held = makeHeld();
 
   const load = async (): Promise<boolean> => {
-    const loaded = await options.load();
+    const loaded = await loadWhole(options.load);
     follower?.set(loaded.files, loaded.directories);
     const problems = loaded.result.ok ? renamed(machinery, loaded.result.value) : loaded.result.failure;
     told.files(problems);
@@ -82,13 +87,15 @@ function makeWorker(options: WatchOptions, enter: (input: Input) => void): Worke
 
   const look = async (goal: Desired): Promise<boolean> => {
     const except = held.among(goal);
-    const wish = { kind: "apply", desired: goal, names: null, revive: "killed", except } as const;
+    const { selection = { names: null } } = options;
+    const wish = { kind: "apply", desired: goal, ...selection, revive: "killed", except } as const;
     const outcome = await reconcile(machinery, wish, null);
     held.learn(goal, outcome);
     told.outcome(outcome);
     const { actual } = await foresee(machinery, wish);
     pids = actual.instances.flatMap(({ process }) => (process.pid === null ? [] : [process.pid]));
     told.ends(actual);
+    options.applied?.(chosen(goal, selection));
     return !worthRetrying(outcome);
   };
 
@@ -114,6 +121,25 @@ function makeWorker(options: WatchOptions, enter: (input: Input) => void): Worke
     },
     end: async () => follower?.close(),
   };
+}
+
+/** A file that is being written is empty or half there for a moment: what is wrong must still be so a little later. */
+async function loadWhole(load: () => Promise<Loaded>): Promise<Loaded> {
+  const first = await load();
+  if (first.result.ok) return first;
+  await new Promise((resolve) => setTimeout(resolve, settling));
+  return await load();
+}
+
+/** Milliseconds. */
+const settling = 60;
+
+/** The files without the environments that are not watched. */
+function chosen(desired: Desired, selection: Selection): Desired {
+  const nobody = { instances: [], leftovers: [] };
+  const { names } = narrow({ kind: "apply", desired, ...selection }, nobody).goal;
+  if (names === null) return desired;
+  return { ...desired, environments: desired.environments.filter(({ name }) => names.includes(name)) };
 }
 
 /** Environments whose new configuration failed and whose old one runs again, with the one that failed. */

@@ -45,6 +45,7 @@ export function environment(name: string, changes: Partial<Environment> = {}): E
       privileged: false,
     },
     hooks: { created: [], started: [], stopping: [] },
+    watch: [],
     ...changes,
   };
 }
@@ -74,6 +75,7 @@ export const impacts: ImpactTable = {
   "resources.shm": "restart",
   security: "restart",
   hooks: "live",
+  watch: "record",
 };
 
 /** What config/ would have found. */
