@@ -205,6 +205,19 @@ export const commands = [
     environments: true,
   },
   {
+    name: "export",
+    args: "<name>",
+    summary: "write its root as an OCI image, a tar archive or a squashfs",
+    options: [
+      { flags: "--format <format>", description: "oci (default), tar or squashfs" },
+      {
+        flags: "-o, --output <path>",
+        description: "a file, - for standard output, or DIR/ for an OCI layout (default: by its name)",
+      },
+    ],
+    environments: true,
+  },
+  {
     name: "import",
     args: "<file>",
     summary: "write environment files from compose.yaml, devcontainer.json or a legacy FILE.json",

@@ -21,6 +21,7 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   snapshot: async () => (await import("./snapshot.ts")).snapshot,
   config: async () => (await import("./config.ts")).config,
   build: async () => (await import("./build.ts")).build,
+  export: async () => (await import("./export.ts")).exportEnvironment,
   import: async () => (await import("./import.ts")).importFile,
   images: async () => (await import("./images.ts")).images,
   gc: async () => (await import("./gc.ts")).gc,

@@ -31,8 +31,6 @@ export const refsPath = (paths: StatePaths): string => join(paths.data, "store",
 export const locksPath = (paths: StatePaths): string => join(paths.data, "store", "locks");
 /** One file a process that works with layers. */
 export const leasesPath = (paths: StatePaths): string => join(paths.data, "store", "leases");
-/** Roots that the user keeps by a name. */
-export const rootsPath = (paths: StatePaths): string => join(paths.data, "roots");
 /** What pavlosc gets as --root. */
 export const containersPath = (paths: StatePaths): string => join(paths.run, "containers");
 /** Holds one directory for each project. */

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import type { Named } from "../../../model/environment.ts";
 import { failure, success } from "../../../model/result.ts";
-import { rootsPath } from "../../../state/paths.ts";
+import { refsPath } from "../../../state/paths.ts";
 import { attempt } from "../../attempt.ts";
 import type { Tools } from "../../tools.ts";
 import type { StackSource } from "../source.ts";
 import { parseBase, printBase, readBase } from "../store/base.ts";
 import type { Stack } from "../store/stack.ts";
 
-/** A root that the user keeps: `<data>/roots/<name>.json` names its layers, and gc leaves those. */
+/** A root that the user keeps: `store/refs/<name>.json` names its layers, and gc leaves those. */
 export interface NamedRoot {
   readonly name: string;
   /** What it was made from, in the user's words. */
@@ -42,7 +42,7 @@ export const makeNamed = (tools: Tools): StackSource<Named> => ({
 
 /** All of them, by name. */
 export function listNamed(tools: Tools): readonly NamedRoot[] {
-  const files = tools.files.list(rootsPath(tools.paths)) ?? [];
+  const files = tools.files.list(refsPath(tools.paths)) ?? [];
   return files.flatMap((file) => {
     const name = /^([a-z0-9][a-z0-9._-]*)\.json$/.exec(file)?.[1];
     const text = name === undefined ? null : tools.files.readText(rootPath(tools, name));
@@ -59,7 +59,7 @@ export const readStack = (tools: Tools, name: string): Stack | null =>
 
 export const writeNamed = (tools: Tools, name: string, { stack, source }: { stack: Stack; source: string }) =>
   attempt(`the root ${name} cannot be noted`, async () => {
-    tools.files.makeDirectory(rootsPath(tools.paths), 0o700);
+    tools.files.makeDirectory(refsPath(tools.paths), 0o700);
     const base = JSON.parse(printBase(stack)) as object;
     const text = JSON.stringify({ version: 1, ...base, source, createdAt: new Date().toISOString() });
     await tools.files.replaceDurably(rootPath(tools, name), `${text}\n`);
@@ -69,4 +69,4 @@ export const removeNamed = (tools: Tools, name: string) =>
   attempt(`the root ${name} cannot be removed`, () => tools.files.remove(rootPath(tools, name)));
 
 export const rootPath = ({ paths }: Pick<Tools, "paths">, name: string): string =>
-  join(rootsPath(paths), `${name}.json`);
+  join(refsPath(paths), `${name}.json`);
