@@ -11,7 +11,7 @@ import { containersPath } from "../state/paths.ts";
 import { type BuildReport, type Built, buildReport } from "../ui/build.ts";
 import type { Invocation, Verb } from "./invocation.ts";
 import { showProblems } from "./problems.ts";
-import { type LoadedProject, makeStateDirectories, openProject, openRegistry } from "./session.ts";
+import { type LoadedProject, makeStateDirectories, openProject, openRegistry, saveLock } from "./session.ts";
 
 type Problems = readonly Problem[];
 
@@ -28,6 +28,8 @@ export const build: Verb = async (invocation) => {
   const work: Work = { invocation, project: project.value, registry: registry.value, report };
   const outcomes = await all(work, chosen.value);
   report.finish();
+  const saved = await saveLock(project.value);
+  if (!saved.ok) return saved;
   const problems = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.failure]));
   return problems.length > 0 ? failure(distinct(problems)) : success(0);
 };

@@ -4,7 +4,7 @@ import { failure } from "../model/result.ts";
 import type { Loaded } from "../reconcile/api.ts";
 import { lockName } from "../state/lock-file/lock-file.ts";
 import type { Invocation } from "./invocation.ts";
-import { openRegistry, type Place } from "./place.ts";
+import { type OpenRegistry, openRegistry, type Place } from "./place.ts";
 
 export interface PinRequest {
   readonly loaded: Loaded;
@@ -21,6 +21,7 @@ export async function pinLoaded(invocation: Invocation, place: Place, request: P
   const lock = registry.value.lockFile(desired.project.root);
   if (invocation.options.frozen === true) lock.freeze();
   const isAsked = asked(invocation, desired);
+  if (images === "update") await unpinArchives(registry.value, desired, isAsked);
   const result = await pinImages(desired, {
     images: registry.value.images,
     lock,
@@ -41,4 +42,19 @@ const modes = { lookUp: "lock", known: "store", update: "update" } as const;
 function asked({ args }: Invocation, { environments }: Desired): (name: string) => boolean {
   const named = args.filter((arg) => environments.some(({ name }) => name === arg));
   return (name) => named.length === 0 || named.includes(name);
+}
+
+/** What stands at an address now is only known when it was fetched: the next apply does that. */
+async function unpinArchives(
+  { roots, lockFile }: OpenRegistry,
+  { environments, project }: Desired,
+  isAsked: (name: string) => boolean,
+): Promise<void> {
+  const { forgetDigest } = await import("../providers/rootfs/archive/digests.ts");
+  for (const { name, rootfs } of environments) {
+    const root = rootfs.kind === "build" ? rootfs.from : rootfs;
+    if (!isAsked(name) || root.kind !== "archive" || !root.archive.startsWith("http")) continue;
+    lockFile(project.root).set(["archives", root.archive], null);
+    await forgetDigest(roots.tools, root.archive);
+  }
 }

@@ -55,8 +55,8 @@ export async function loadFiles(
   return await pinLoaded(invocation, place, { loaded, desired: result.value, images });
 }
 
-/** Roots that bring something along: an image, or steps. */
-const inherits: ReadonlySet<string> = new Set(["image", "build"]);
+/** Roots that the lock may pin, or that bring something along. */
+const inherits: ReadonlySet<string> = new Set(["image", "build", "archive"]);
 
 async function readFiles({ globals }: Invocation, host: HostFacts): Promise<Loaded> {
   const { loadTracked } = await import("../config/load.ts");

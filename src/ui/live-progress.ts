@@ -2,6 +2,7 @@ import { Listr, ListrLogger, type ListrTask, ProcessOutput } from "listr2";
 import type { Event } from "../model/event.ts";
 import type { Change } from "../model/plan.ts";
 import { activities, describeProgress, eventLine, type Progress, pastTense } from "./progress.ts";
+import { makeMeter, partLines } from "./rate.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -61,6 +62,7 @@ class Row {
   readonly task: ListrTask;
   readonly #change: Change;
   readonly #end = Promise.withResolvers<void>();
+  readonly #meter = makeMeter(() => performance.now());
   #wrapper: Wrapper | null = null;
 
   constructor(change: Change) {
@@ -76,7 +78,7 @@ class Row {
 
   show(event: Event): void {
     if (event.kind === "operation-started") this.#say(activities[event.operation]);
-    else if (event.kind === "progress") this.#say(describeProgress(event));
+    else if (event.kind === "progress") this.#say(this.#progress(event));
     else if (event.kind === "step") this.#say(`step ${event.index + 1} of ${event.count}, ${event.title}`);
     else if (event.kind === "change-failed") this.#fail();
     else if (event.kind === "change-finished") this.#finish(event.durationMs);
@@ -85,6 +87,14 @@ class Row {
   /** A row whose change never ended (Ctrl-C) must not keep the picture waiting. */
   close(): void {
     this.#end.resolve();
+  }
+
+  /** What, how much of it, how fast and until when; then the parts that are on their way. */
+  #progress(event: Event & { kind: "progress" }): string {
+    return [
+      `${describeProgress(event)}${this.#meter.say(event.done, event.total)}`,
+      ...partLines(event),
+    ].join("\n");
   }
 
   #say(activity: string): void {

@@ -1,3 +1,4 @@
+import type { Event } from "../model/event.ts";
 import { approximateBytes, formatDuration } from "./values.ts";
 
 /** How fast something goes and how long it will take, judged by the last seconds. */
@@ -23,4 +24,18 @@ export function makeMeter(now: () => number): Meter {
       return `, ${approximateBytes(rate)}/s${left}`;
     },
   };
+}
+
+/** Lines of parts at most: a terminal is not high. */
+const mostParts = 6;
+
+/** A line for each part that has begun and is not done; nothing when there is only one. */
+export function partLines({ parts = [] }: Event & { kind: "progress" }): readonly string[] {
+  if (parts.length < 2) return [];
+  const moving = parts.filter(({ done, total }) => done > 0 && done < total);
+  const finished = parts.filter(({ done, total }) => done === total).length;
+  const lines = moving
+    .slice(0, mostParts)
+    .map(({ name, done, total }) => `  ${name}  ${approximateBytes(done)} of ${approximateBytes(total)}`);
+  return [...lines, `  ${finished} of ${parts.length} layers are there`];
 }

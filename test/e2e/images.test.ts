@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { fakeRegistry } from "../support/fake-registry.ts";
 import { type Image, writeLayout } from "../support/oci.ts";
 import { type Registry, registry } from "../support/registry.ts";
 import { busyboxImage } from "./support/busybox-image.ts";
@@ -86,6 +87,43 @@ describe.each(callers())("images as $kind", (caller) => {
     expect(said).toContain("did you mean `1.36`?");
     expect(said).toMatch(/no `1` of tools\/busibox/);
     expect(said).toMatch(/not there for linux\/s390x[\s\S]*expected:.* linux\/(amd64|arm64)/);
+  });
+
+  it("with a wrong or a damaged layer never enter the store", async () => {
+    at = world(caller);
+    const fake = await fakeRegistry();
+    fake.push("a/b", "1", first);
+    const layer = first.layers[1] as Image["config"];
+    const apply = async (): Promise<string> => {
+      const child = at.spawn("apply", "--yes");
+      let said = "";
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on("data", (chunk: Buffer) => {
+          said += chunk.toString();
+        });
+      const code = await new Promise((resolve) => child.once("close", resolve));
+      return `${code}: ${said}`;
+    };
+    at.write("environments/box.yaml", `rootfs:\n  image: ${fake.host}/a/b:1\n`);
+    fake.script = (request, response) => {
+      if (!request.url?.endsWith(layer.descriptor.digest)) return false;
+      response.end(Buffer.alloc(layer.bytes.length));
+      return true;
+    };
+    expect(await apply()).toMatch(/^1: [\s\S]*environments\/box\.yaml:2:10/);
+    fake.script = (request, response) => {
+      if (!request.url?.endsWith(layer.descriptor.digest)) return false;
+      const bytes = Buffer.from(layer.bytes);
+      bytes.writeUInt8((bytes.at(-20) ?? 0) ^ 1, bytes.length - 20);
+      response.end(bytes);
+      return true;
+    };
+    expect(await apply()).toMatch(/^1: /);
+    const layers = at.command("ls", "-A", join(at.home, "data/store/layers")).stdout.trim();
+    expect(layers).toBe("");
+    fake.script = () => false;
+    expect(await apply()).toMatch(/^0: /);
+    await fake.close();
   });
 
   it("come from a directory and from an archive, and are pulled without being started", async () => {

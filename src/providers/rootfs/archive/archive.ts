@@ -16,7 +16,7 @@ export type Request = StackRequest<Archive>;
 export function makeArchives(tools: Tools): StackSource<Archive> {
   const running = new Map<string, Promise<Result<Stack, Problem>>>();
   return {
-    resolve: ({ rootfs }) => resolve(tools, rootfs),
+    resolve: (request) => resolve(tools, request),
     ensure(request) {
       const { archive, sha256 } = request.rootfs;
       const key = `${sha256 ?? ""} ${archive}`;
@@ -29,21 +29,41 @@ export function makeArchives(tools: Tools): StackSource<Archive> {
   };
 }
 
-function resolve(tools: Tools, { archive, sha256 }: Archive): Stack | null {
-  const digest = sha256 ?? knownDigest(tools, archive);
+function resolve(tools: Tools, request: Request): Stack | null {
+  const digest = pinned(tools, request) ?? knownDigest(tools, request.rootfs.archive);
   return digest === null ? null : stackFrom(tools, digest);
 }
 
 const stackFrom = (tools: Tools, digest: string): Stack | null =>
   stackOf(tools, { layers: [archiveLayer(digest)], key: digest, config: null });
 
+const isAddress = (archive: string): boolean => /^https?:/.test(archive);
+
+/** By the file itself, else by the lock; null: any content is right. */
+function pinned(tools: Tools, { rootfs: { archive, sha256 }, context }: Request): string | null {
+  if (sha256 !== null || !isAddress(archive)) return sha256;
+  const locked = tools.lockFile(context.project.root).get(["archives", archive]);
+  return typeof locked === "string" ? locked : null;
+}
+
 async function make(tools: Tools, request: Request): Promise<Result<Stack, Problem>> {
   const { archive, sha256 } = request.rootfs;
-  const known = sha256 ?? knownDigest(tools, archive);
+  const known = pinned(tools, request) ?? knownDigest(tools, archive);
   if (known !== null) leaseLayers(tools, [archiveLayer(known)]);
-  const there = resolve(tools, request.rootfs);
-  if (there !== null) return success(there);
-  if (!/^https?:/.test(archive)) return await unpack(tools, request, { file: archive, sha256 });
+  const there = resolve(tools, request) ?? (await unpacked(tools, request));
+  if ("ok" in there && !there.ok) return there;
+  const stack = "ok" in there ? there.value : there;
+  if (sha256 === null && isAddress(archive))
+    tools.lockFile(request.context.project.root).set(["archives", archive], stack.key);
+  return success(stack);
+}
+
+async function unpacked(tools: Tools, request: Request): Promise<Result<Stack, Problem>> {
+  const { archive } = request.rootfs;
+  const sha256 = pinned(tools, request);
+  if (!isAddress(archive)) return await unpack(tools, request, { file: archive, sha256 });
+  if (sha256 === null && tools.lockFile(request.context.project.root).frozen())
+    return failure(notPinned(request));
   const { fetchArchive } = await import("./fetch.ts");
   const file = await fetchArchive(tools, request);
   if (!file.ok) return file;
@@ -70,3 +90,10 @@ async function unpack(tools: Tools, request: Request, source: Source): Promise<R
   if (stack === null) throw new Error(`the layer of ${archive} is not there after it was made`);
   return success(stack);
 }
+
+const notPinned = ({ rootfs, environment, context }: Request): Problem => ({
+  code: "lock-mismatch",
+  message: `pavlos.lock does not pin ${rootfs.archive}, and --frozen forbids to fetch it`,
+  place: context.place(environment.name, "rootfs.archive"),
+  hint: "run the command without --frozen, and commit pavlos.lock; or set rootfs.sha256",
+});

@@ -36,6 +36,10 @@ export function rememberDigest(tools: Tools, archive: string, { key, sha256 }: K
   tools.files.replace(cachePath(tools, archive), JSON.stringify({ key, sha256 }));
 }
 
+/** The next time that it is wanted it is read or fetched anew. */
+export const forgetDigest = (tools: Tools, archive: string): Promise<void> =>
+  tools.files.remove(cachePath(tools, archive));
+
 /** Reads the file unless its digest is known. */
 export async function digestOf(tools: Tools, file: string): Promise<string> {
   const known = knownDigest(tools, file);

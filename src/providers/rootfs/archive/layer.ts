@@ -62,8 +62,8 @@ export const wrongDigest = (what: string, wanted: string, found: string): Proble
   code: "archive-digest",
   message: `${what} has the sha256 ${found}, not ${wanted}`,
   place: null,
-  expected: "the archive that rootfs.sha256 was written for",
-  hint: "fetch the archive again; if the new one is right, correct rootfs.sha256",
+  expected: "the archive that rootfs.sha256 or pavlos.lock names",
+  hint: "fetch the archive again; if the new one is right, correct rootfs.sha256 or run `pavlos update`",
 });
 
 function report({ environment, context }: Request, file: string): (done: number) => void {

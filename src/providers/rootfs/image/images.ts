@@ -13,6 +13,7 @@ import { shortName, sourceKind } from "./name.ts";
 import type { Surroundings } from "./open.ts";
 import type { Pull } from "./pull.ts";
 import type { ImageSource } from "./source.ts";
+import { waiter } from "./waiter.ts";
 
 export type ImageRoot = Extract<Rootfs, { kind: "image" }>;
 
@@ -25,6 +26,9 @@ export interface Look {
 }
 
 /** Images: what their names stand for, what they say of themselves, and their layers. */
+/** Tools, and how to wait. */
+type Patient = Tools & { readonly wait: Waiter };
+
 export interface Images extends StackSource<ImageRoot> {
   /** What the name stands for now; asks the registry. */
   readonly lookUp: (look: Look) => Promise<Result<Described, Problem>>;
@@ -38,7 +42,11 @@ export interface Images extends StackSource<ImageRoot> {
   readonly pull: (look: Look, progress: Pull["progress"]) => Promise<Result<Stack, Problem>>;
 }
 
-export function makeImages(tools: Tools): Images {
+/** How one waits before another try; until interrupted. */
+export type Waiter = (signal: AbortSignal) => (milliseconds: number) => Promise<void>;
+
+export function makeImages(machine: Tools, wait: Waiter = waiter): Images {
+  const tools: Patient = { ...machine, wait };
   /** What was described in this run: an apply that looked a name up does not ask for it again. */
   const known = new Map<string, Described>();
   const running = new Map<string, Promise<Result<Stack, Problem>>>();
@@ -115,7 +123,7 @@ interface Ways {
   readonly progress: Pull["progress"];
 }
 
-async function pullNow(tools: Tools, look: Look, ways: Ways): Promise<Result<Stack, Problem>> {
+async function pullNow(tools: Patient, look: Look, ways: Ways): Promise<Result<Stack, Problem>> {
   const { rootfs, place, signal } = look;
   const stored = storedStack(tools, rootfs);
   if (stored !== null) return success(stored);
@@ -132,6 +140,7 @@ async function pullNow(tools: Tools, look: Look, ways: Ways): Promise<Result<Sta
       signal,
       place,
       progress: ways.progress,
+      sleep: tools.wait(signal),
     }),
   );
   return done.ok ? done.value : done;
@@ -147,14 +156,14 @@ export const notThere = ({ image, platform }: ImageRoot, place: Place | null): P
 
 /** Opens the source, works with it, closes it; failures become problems. */
 async function withSource<T>(
-  tools: Tools,
+  tools: Patient,
   { rootfs, signal, place }: Look,
   work: (source: ImageSource) => Promise<T>,
 ): Promise<Result<T, Problem>> {
   let source: ImageSource | null = null;
   try {
-    const [{ openSource }, { waiter }] = await Promise.all([import("./open.ts"), import("./waiter.ts")]);
-    const surroundings = { ...surroundingsOf(tools), signal, sleep: waiter(signal) };
+    const { openSource } = await import("./open.ts");
+    const surroundings = { ...surroundingsOf(tools), signal, sleep: tools.wait(signal) };
     source = await openSource({ image: rootfs.image, insecure: rootfs.insecure, surroundings });
     return success(await work(source));
   } catch (error) {

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { makeSweeper } from "../../../host/sweeper.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Place, Problem } from "../../../model/source.ts";
 import type { Tools } from "../../tools.ts";
@@ -16,7 +17,6 @@ import { download, makeSlots } from "./download.ts";
 import { problemOfFailure } from "./failure.ts";
 import { shortName } from "./name.ts";
 import type { ImageSource } from "./source.ts";
-import { waiter } from "./waiter.ts";
 
 /** An image that is to be in the store. */
 export interface Pull {
@@ -29,6 +29,8 @@ export interface Pull {
   /** Where the file asks for it. */
   readonly place: Place | null;
   readonly progress: (layers: readonly LayerProgress[]) => void;
+  /** Milliseconds. */
+  readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
 /** How far one layer is. */
@@ -38,10 +40,14 @@ export interface LayerProgress {
   readonly total: number;
 }
 
-/** Layers on their way at once: more would only share the same processors and lines. */
-const mostLayers = 6;
+/**
+ * Layers on their way at once: more would only share the same processors. Where the network is slower than
+ * these, each of them comes over several connections.
+ */
+const layersAtOnce = (cpus: number): number => Math.min(6, Math.max(2, cpus + 1));
 /** Chunks of 4 MiB in memory, of all downloads of this process. */
 const chunks = makeSlots(10);
+const sweep = makeSweeper({ minor: 4 << 20, major: 48 << 20 });
 
 /**
  * Fetches and unpacks the layers that the store lacks, all at once, and writes the record when everything
@@ -125,7 +131,7 @@ async function fetchMissing(tools: Tools, request: Pull): Promise<Result<void, P
       }
     }
   };
-  await Promise.all(Array.from({ length: mostLayers }, worker));
+  await Promise.all(Array.from({ length: layersAtOnce(tools.host.cpus) }, worker));
   const committed = failed === null ? await commitLayers(tools, finished) : failure<Problem>(failed);
   if (!committed.ok) await dropStaged(tools, staged);
   return committed;
@@ -143,13 +149,16 @@ async function fetchLayer(
   request: Pull,
   { layer, stage, progress }: Job,
 ): Promise<Result<void, Problem>> {
-  const { source, signal, place } = request;
+  const { source, signal, place, sleep } = request;
   const { descriptor, diffId } = layer;
   let broken: unknown = null;
   const bytes = async function* (): AsyncGenerator<Buffer> {
     try {
-      const options = { signal, sleep: waiter(signal), now: () => performance.now(), chunks, progress };
-      yield* checked(source, layer, download(source, descriptor, options));
+      const options = { signal, sleep, now: () => performance.now(), chunks, progress };
+      for await (const chunk of checked(source, layer, download(source, descriptor, options))) {
+        yield chunk;
+        sweep(chunk.length);
+      }
     } catch (error) {
       broken = error;
       throw error;
@@ -157,7 +166,7 @@ async function fetchLayer(
   };
   const unpacked = await unpackInto(tools, stage, {
     kind: diffId === null ? "archive" : "layer",
-    from: Readable.from(bytes(), { objectMode: false, highWaterMark: 1 << 20 }),
+    from: Readable.from(bytes(), { objectMode: false, highWaterMark: 1 << 16 }),
     ...(algorithmOf(descriptor.digest) === "sha256" && source.verifies !== "content"
       ? { sha256: hexOf(descriptor.digest) }
       : {}),
