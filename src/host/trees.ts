@@ -64,6 +64,16 @@ export const trees = {
       closeSync(file);
     }
   },
+  /** Replaces a file as a whole; mode and, where this caller may, owner stay. A link stays one. */
+  replaceKeepingMode(path: string, text: string): void {
+    const real = realpathSync(path);
+    const stats = statSync(real);
+    const temporary = `${real}.${process.pid}.tmp`;
+    writeFileSync(temporary, text);
+    chmodSync(temporary, stats.mode & 0o7777);
+    if (process.getuid?.() === 0) chownSync(temporary, stats.uid, stats.gid);
+    renameSync(temporary, real);
+  },
   /** Writes a file of /proc in place; a process that has ended meanwhile is fine. */
   writeKernel(path: string, text: string): void {
     unlessGone(() => writeFileSync(path, text));
