@@ -12,6 +12,7 @@ mod account;
 mod cgroupfs;
 pub mod channel;
 pub mod devices;
+mod drivers;
 mod exec;
 mod hooks;
 mod idmap;

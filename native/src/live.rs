@@ -4,7 +4,7 @@
 pub mod devices;
 mod enter;
 mod holders;
-mod links;
+pub mod links;
 pub mod mounts;
 mod rules;
 mod table;

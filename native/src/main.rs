@@ -11,6 +11,7 @@ mod error;
 mod exec;
 mod launch;
 mod live;
+mod loader;
 mod log;
 mod netns;
 mod pack;

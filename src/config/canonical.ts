@@ -2,6 +2,7 @@ import type { Environment, Hooks, Isolation } from "../model/environment.ts";
 import { commandAt } from "./command.ts";
 import type { Variable } from "./dotenv.ts";
 import { parseDuration } from "./durations.ts";
+import { resolveDevices, resolveGpus } from "./gpus.ts";
 import { resolveMounts } from "./mounts.ts";
 import { signals } from "./names.ts";
 import { resolveNetwork } from "./network/resolve.ts";
@@ -42,6 +43,8 @@ export function canonical(scope: Scope, name: string, input: EnvironmentInput): 
     isolation: isolation(input.isolation),
     mounts: resolveMounts(scope, input.mounts),
     network: resolveNetwork(scope, input.network),
+    gpus: resolveGpus(scope, input.gpus),
+    devices: resolveDevices(scope, input.devices),
     resources: resolveResources(scope, input.resources),
     security: resolveSecurity(scope, input.security),
     hooks: hooks(scope, input.hooks),

@@ -414,6 +414,83 @@ export interface Environment {
         };
       };
   /**
+   * GPUs: all, a count, a list of indexes, UUIDs, PCI addresses or MIG names, or a map. Default: none.
+   */
+  gpus?:
+    | ("all" | "none")
+    | number
+    | [number | string, ...(number | string)[]]
+    | {
+        /**
+         * How many, free ones first; or all. Default: all that ids name.
+         */
+        count?: "all" | number;
+        /**
+         * Exactly these: indexes, UUIDs or their beginnings, PCI addresses, MIG names, CDI names.
+         *
+         * @minItems 1
+         */
+        ids?: [number | string, ...(number | string)[]];
+        /**
+         * Only GPUs with at least so much memory. Default: any.
+         */
+        memory?: string | (string | number);
+        /**
+         * Only models whose name contains this. Default: any.
+         */
+        model?: string;
+        /**
+         * Only with such a driver version. Default: any.
+         */
+        driver?: string | number;
+        /**
+         * Only GPUs of such a compute capability, e.g. >=8.0. Default: any.
+         */
+        compute?: string | number;
+        /**
+         * What of the driver is attached. Default: compute and utility.
+         */
+        capabilities?: (
+          "compute" | "utility" | "video" | "graphics" | "display" | "ngx" | "compat32" | "all"
+        )[];
+        /**
+         * Go on without when there are none. Default false.
+         */
+        optional?: boolean;
+        /**
+         * No other environment of the caller may have them. Default false.
+         */
+        exclusive?: boolean;
+        /**
+         * toolkit: by nvidia-container-cli, where it is installed. Default: native.
+         */
+        mode?: "native" | "toolkit";
+        /**
+         * Other GPUs are hidden in /proc/driver/nvidia. Default true.
+         */
+        mask?: boolean;
+      };
+  /**
+   * Device nodes of the host (/dev/kvm, source:target:access) and CDI names (vendor.com/class=name). Default: none.
+   */
+  devices?: (
+    | string
+    | {
+        /**
+         * Device node of the host.
+         */
+        source: string;
+        /**
+         * Where it is inside. Default: as source.
+         */
+        target?: string;
+        /**
+         * What may be done with it. Default rw. Enforced as root only.
+         */
+        access?: "r" | "w" | "rw";
+      }
+  )[];
+  /**
    * Limits of processors, memory, processes and disks.
    */
   resources?: {

@@ -43,7 +43,7 @@ export function translateLegacy(tree: Tree): Result<LegacyEnvironment, readonly 
   put("command", commandOf(legacy));
   for (const [key, value] of isolationOf(legacy)) put(key, value);
   put("hooks", hooksOf(legacy));
-  refuseGpus(legacy);
+  put("gpus", gpusOf(legacy));
   ignore(legacy);
   if (legacy.problems.length > 0)
     return failure(legacy.problems.toSorted((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0)));
@@ -135,20 +135,20 @@ function hooksOf(legacy: LegacyMap): MapNode | null {
   return { kind: "map", entries: new Map([["created", { key: span, value: created }]]), span };
 }
 
-function refuseGpus(legacy: LegacyMap): void {
+/** Exactly the GPUs of these indexes; an empty list means none. */
+function gpusOf(legacy: LegacyMap): Tree | null {
   const node = legacy.tree.entries.get("nvidiaGpus")?.value;
-  const isEmpty =
-    !node ||
-    (node.kind === "list" && node.items.length === 0) ||
-    (node.kind === "scalar" && node.value === null);
-  if (isEmpty) return;
+  if (!node || (node.kind === "scalar" && node.value === null)) return null;
+  if (node.kind === "list" && node.items.every((item) => item.kind === "scalar"))
+    return node.items.length === 0 ? null : node;
   legacy.problems.push(
     problemAt(node.span, {
-      code: "unsupported-key",
-      message: "`nvidiaGpus` is not supported by this version: GPUs are not attached",
-      hint: "empty the list to run without GPUs",
+      code: "wrong-type",
+      message: "`nvidiaGpus` has to be a list of indexes",
+      expected: "[0, 1]",
     }),
   );
+  return null;
 }
 
 function ignore(legacy: LegacyMap): void {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { devices, gpus } from "./schema/gpus.ts";
 import { mounts } from "./schema/mounts.ts";
 import { network } from "./schema/network.ts";
 import { hooks, isolation, secrets, security, stop, user } from "./schema/process.ts";
@@ -94,6 +95,16 @@ export const environmentSchema = z.strictObject(
       network,
       "restart",
       "host (the machine's network), none (a loopback of its own), or a map: an own address on networks of the project. Default host.",
+    ),
+    gpus: field(
+      gpus,
+      "live",
+      "GPUs: all, a count, a list of indexes, UUIDs, PCI addresses or MIG names, or a map. Default: none.",
+    ),
+    devices: field(
+      devices,
+      "live",
+      "Device nodes of the host (/dev/kvm, source:target:access) and CDI names (vendor.com/class=name). Default: none.",
     ),
     resources: field(resources, "live", "Limits of processors, memory, processes and disks."),
     security: field(security, "restart", "Privileges and filters."),

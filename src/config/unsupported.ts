@@ -1,7 +1,5 @@
 /** Fields that the format knows and this version does not, with what to do meanwhile. */
 const later: Readonly<Record<string, string>> = {
-  gpus: "remove it; GPUs are not attached by this version",
-  devices: "remove it; bind a device's path with mounts instead",
   bootstrap: "it belongs below `rootfs:`",
   steps: "it belongs below `rootfs:`, beside `from`",
   restart: "remove it; `pavlos watch` starts again what died",
@@ -11,7 +9,7 @@ const later: Readonly<Record<string, string>> = {
 };
 
 const places: Readonly<Record<string, readonly string[]>> = {
-  "": ["gpus", "devices", "bootstrap", "steps", "restart", "health", "dependsOn", "target"],
+  "": ["bootstrap", "steps", "restart", "health", "dependsOn", "target"],
 };
 
 /** What to do instead of an unknown key of a later version; undefined: no version knows it. */

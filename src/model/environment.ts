@@ -1,4 +1,5 @@
 import type { Bootstrap, Step } from "./build.ts";
+import type { Device, Gpus } from "./gpus.ts";
 
 /**
  * The desired state of one environment: canonical, resolved, frozen. It is what the file means,
@@ -33,6 +34,9 @@ export interface Environment {
   readonly isolation: Isolation;
   readonly mounts: readonly Mount[];
   readonly network: Network;
+  /** null: none. */
+  readonly gpus: Gpus | null;
+  readonly devices: readonly Device[];
   readonly resources: Resources;
   readonly security: Security;
   readonly hooks: Hooks;

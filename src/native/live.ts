@@ -27,6 +27,8 @@ export interface DeviceRequest {
   /** Symbolic links; what else is at their place is an error. */
   readonly link?: readonly LiveLink[];
   readonly unlink?: readonly LiveLink[];
+  /** Directories of libraries that the loader inside is to know; without names: to forget. */
+  readonly loader?: readonly { readonly directory: string; readonly names: readonly string[] }[];
   /** linux.resources.devices as it is to be, as a whole; absent: unchanged. Passed over without root. */
   readonly rules?: readonly OciDeviceRule[];
   readonly check?: boolean;

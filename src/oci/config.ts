@@ -46,8 +46,26 @@ export function configOf(sources: ConfigSources): OciConfig {
       ({ options, ...mount }): OciMountEntry => ({ ...mount, ...(options ? { options: [...options] } : {}) }),
     ),
     annotations: annotationsOf(sources),
+    ...hooksOf(contributions),
     linux: linuxOf(sources),
   };
+}
+
+/** By their points; absent without any. Their environment is empty: the container's is not theirs. */
+function hooksOf(contributions: readonly Contribution[]): Pick<OciConfig, "hooks"> {
+  const hooks = contributions.flatMap((part) => part.hooks ?? []);
+  if (hooks.length === 0) return {};
+  const points = Map.groupBy(hooks, ({ point }) => point);
+  const entries = [...points].map(([point, list]) => [
+    point,
+    list.map(({ path, args, timeout }) => ({
+      path,
+      args: [...args],
+      env: [],
+      ...(timeout === undefined ? {} : { timeout }),
+    })),
+  ]);
+  return { hooks: Object.fromEntries(entries) };
 }
 
 /** config.json's text. No JavaScript number is RLIM_INFINITY: it would be printed rounded. */
@@ -66,10 +84,15 @@ function processOf({
 }: ConfigSources): OciProcess {
   const { security, resources } = environment;
   const { user } = identity;
+  const groups = contributions.flatMap((part) => part.groups ?? []);
   const fallback = user.kind === "me" ? host.caller.home : "/";
   return {
     terminal: environment.tty,
-    user: { uid: user.uid ?? 0, gid: user.gid ?? 0 },
+    user: {
+      uid: user.uid ?? 0,
+      gid: user.gid ?? 0,
+      ...(groups.length > 0 ? { additionalGids: groups } : {}),
+    },
     args: [...environment.command],
     env: variablesOf({ environment, caller: host.caller, user, contributions, term }),
     cwd:

@@ -3,6 +3,7 @@
 export type Id = number;
 export type Absolute = string;
 export type CapabilityNames = string[];
+export type Hooks = OciHook[];
 export type Throttles = OciThrottle[];
 
 /**
@@ -23,6 +24,14 @@ export interface OciConfig {
    * In this order. A first one at "/" is the root filesystem.
    */
   mounts: OciMountEntry[];
+  hooks?: {
+    prestart?: Hooks;
+    createRuntime?: Hooks;
+    createContainer?: Hooks;
+    startContainer?: Hooks;
+    poststart?: Hooks;
+    poststop?: Hooks;
+  };
   annotations?: {
     [k: string]: string;
   };
@@ -63,6 +72,15 @@ export interface OciMountEntry {
   type?: string;
   source?: string;
   options?: string[];
+}
+export interface OciHook {
+  path: Absolute;
+  args?: string[];
+  env?: string[];
+  /**
+   * Seconds.
+   */
+  timeout?: number;
 }
 export interface OciLinux {
   namespaces: OciNamespace[];

@@ -30,6 +30,9 @@ export function variablesOf(sources: VariableSources): string[] {
   };
   for (const part of contributions) Object.assign(variables, part.env);
   Object.assign(variables, environment.env);
+  const more = contributions.flatMap((part) => part.path ?? []);
+  const path = (variables.PATH ?? "").split(":");
+  variables.PATH = [...path, ...more.filter((directory) => !path.includes(directory))].join(":");
   return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 }
 

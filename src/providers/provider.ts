@@ -55,6 +55,12 @@ export interface Provider {
   /** What this provider adds to the bundle of a container that is about to be created. Runs after prepare. */
   contribute?(environment: Environment, context: Context): Promise<Result<Contribution, Problem>>;
 
+  /**
+   * Why this provider's fields cannot be changed in the running container just now, in words; null: they
+   * can. Changes nothing. Asked while planning: what stands in the way makes the change a restart.
+   */
+  obstacle?(environment: Environment, context: Context, container: Container): Promise<string | null>;
+
   /** Applies changed fields to the running container. A failure is answered by a restart. */
   change?(
     environment: Environment,
@@ -115,6 +121,17 @@ export interface Context {
  */
 export interface Contribution {
   readonly mounts?: readonly OciMount[];
+  /** Directories for the end of PATH, whoever sets it. */
+  readonly path?: readonly string[];
+  /** Programs of the host around the container's life; they get an empty environment. */
+  readonly hooks?: readonly {
+    readonly point: string;
+    readonly path: string;
+    readonly args: readonly string[];
+    readonly timeout?: number;
+  }[];
+  /** Supplementary groups of the command, by number. */
+  readonly groups?: readonly number[];
   /** Environment variables, below those of the file. */
   readonly env?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;

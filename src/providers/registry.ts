@@ -1,4 +1,5 @@
 import { realPrograms } from "../host/programs.ts";
+import { makeDevicesProvider } from "./devices/provider.ts";
 import { makeForeground } from "./launch/bundle.ts";
 import { makeLauncher } from "./launch/launcher.ts";
 import { makeLaunchProvider } from "./launch/provider.ts";
@@ -41,6 +42,7 @@ export function makeRegistry(tools: Tools): Registry {
       network,
       makeMountsProvider(tools),
       makeResourcesProvider(tools),
+      makeDevicesProvider(tools),
       makeLaunchProvider(tools),
     ],
     launcher: makeLauncher(tools),

@@ -11,6 +11,7 @@ import { errandChanges } from "./errands.ts";
 import { execute } from "./execute.ts";
 import { placeOf } from "./fields.ts";
 import { observe } from "./observe.ts";
+import { withObstacles } from "./obstacles.ts";
 import { plan } from "./plan.ts";
 import { narrow } from "./select.ts";
 
@@ -86,7 +87,9 @@ async function changesFor(
   // Only a record with pending work is worth the reading of the journal.
   const interrupted = actual.instances.some(({ record }) => record.pending !== null);
   const interruptedAt = interrupted ? machinery.state.journal.unfinished() : new Map();
-  return diff({ desired, actual, names, revive, except, recreate, secretHashes, interruptedAt });
+  const found = diff({ desired, actual, names, revive, except, recreate, secretHashes, interruptedAt });
+  const wanted = wantedBy(goal, actual);
+  return { ...found, changes: await withObstacles(machinery, context, { ...found, actual, wanted }) };
 }
 
 /** Counts what would be lost only where something would be: it may be a long walk over files. */

@@ -37,8 +37,12 @@ export function parseRecord(text: string | null, name: string): Result<InstanceR
       reason: `its record is of \`${value.name}\`: the directory was copied or renamed`,
       foreign: true,
     });
-  return isRecord(value) ? success(value) : failure({ reason: "its record lacks fields", foreign: false });
+  if (!isRecord(value)) return failure({ reason: "its record lacks fields", foreign: false });
+  return success({ ...value, spec: { ...laterFields, ...value.spec } });
 }
+
+/** Fields that older records lack, as they were then: without. */
+const laterFields = { gpus: null, devices: [] };
 
 function isRecord(
   value: Readonly<Record<string, unknown>>,

@@ -51,7 +51,7 @@ export function formatAge(milliseconds: number): string {
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
-const bytePaths = /^resources\.(memory|swap|shm)$|\.(readBps|writeBps)$|^mounts.*\.size$/;
+const bytePaths = /^gpus\.memory$|^resources\.(memory|swap|shm)$|\.(readBps|writeBps)$|^mounts.*\.size$/;
 const durationPaths = /(^|\.)(timeout|interval|startPeriod|backoff)$/;
 
 function formatNumber(path: string, value: number): string {
@@ -62,6 +62,7 @@ function formatNumber(path: string, value: number): string {
 /** What null means depends on the field: no limit, or a default. */
 function nullAs(path: string): string {
   if (path === "rootfs.digest") return "not pinned";
+  if (path === "gpus") return "(none)";
   return /^resources(\.|$)/.test(path) ? "unlimited" : "default";
 }
 
@@ -82,6 +83,8 @@ function shellWord(word: unknown): string {
 
 function formatObject(path: string, value: Readonly<Record<string, unknown>>): string {
   if (path === "rootfs") return formatRootfs(value);
+  if (path === "gpus") return formatGpus(value);
+  if (/^devices\[\d+\]$/.test(path)) return formatDevice(value);
   if (/^mounts\[\d+\]$/.test(path)) return formatMount(path, value);
   if (/^secrets\.\w+$/.test(path)) return `from ${value.kind} ${value.variable ?? value.path}`;
   if (/^network$/.test(path) && Object.keys(value).length === 1) return String(value.kind);
@@ -111,6 +114,25 @@ export const shortImage = (image: string): string => image.replace(/^docker\.io\
 /** As many digits as people compare. */
 export const shortDigest = (digest: string): string =>
   digest.replace(/^(sha\d+:[0-9a-f]{12})[0-9a-f]+$/, "$1");
+/** What was asked for; the rest only where it is not as always. */
+function formatGpus({ want, ...rest }: Readonly<Record<string, unknown>>): string {
+  const usual = {
+    optional: false,
+    exclusive: false,
+    mode: "native",
+    mask: true,
+    capabilities: "compute,utility",
+  };
+  const notes = Object.entries(rest)
+    .filter(([name, value]) => value !== null && String(value) !== String(Reflect.get(usual, name)))
+    .map(([name, value]) => (value === true ? name : `${name}: ${formatValue(`gpus.${name}`, value)}`));
+  return [Array.isArray(want) ? want.join(", ") : String(want), ...notes].join("; ");
+}
+
+function formatDevice({ kind, name, source, target, access }: Readonly<Record<string, unknown>>): string {
+  if (kind === "cdi") return String(name);
+  return `${source}${source === target ? "" : `:${target}`}${access === "rw" ? "" : ` (${access})`}`;
+}
 
 function formatMount(path: string, value: Readonly<Record<string, unknown>>): string {
   const size =

@@ -30,7 +30,7 @@ describe("loadLegacy", () => {
       name: "box",
       rootFs: "/srv/root",
       runtimeArgs: ["/bin/sh", "-c", "echo ${HOME} $$"],
-      nvidiaGpus: [],
+      nvidiaGpus: [2],
       enableIsolation: true,
       isolationOptions: { enableUTS: true, enablePID: false, enableNetNs: false, enableRoot: true },
       enableResourceIsolation: true,
@@ -43,6 +43,7 @@ describe("loadLegacy", () => {
       command: ["/bin/sh", "-c", "echo ${HOME} $$"],
       isolation: { uts: true, pid: false, ipc: false, cgroup: true, time: false },
       network: { kind: "host" },
+      gpus: { want: ["2"], capabilities: ["compute", "utility"], mode: "native" },
       hooks: { created: [["/bin/sh", "-c", "touch /ready"]] },
     });
     expect(notices).toEqual([]);
@@ -77,12 +78,12 @@ describe("loadLegacy", () => {
     expect(notices).toHaveLength(4);
   });
 
-  test("refuses GPUs, unknown keys, wrong types and a missing root, each at its place", async () => {
-    const legacy = { name: "box", nvidiaGpus: [0], runtimeArg: [], enableIsolation: "yes" };
+  test("refuses unknown keys, wrong types and a missing root, each at its place", async () => {
+    const legacy = { name: "box", nvidiaGpus: "all", runtimeArg: [], enableIsolation: "yes" };
     expect(await wrong(legacy)).toEqual([
-      ["unsupported-key", 3],
-      ["unknown-key", 6],
-      ["wrong-type", 7],
+      ["wrong-type", 3],
+      ["unknown-key", 4],
+      ["wrong-type", 5],
     ]);
     expect(await wrong({ name: "box", rootFs: "/srv/missing" })).toEqual([["rootfs-missing", 3]]);
     expect(await wrong('{\n  "name": "box",\n}')).toEqual([["json-syntax", 3]]);

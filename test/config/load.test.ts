@@ -24,6 +24,8 @@ describe("loadProject", () => {
       isolation: { pid: true, uts: true, ipc: true, cgroup: true, user: "auto", time: false },
       mounts: [],
       network: { kind: "host" },
+      gpus: null,
+      devices: [],
       resources: {
         cpus: null,
         cpuset: null,

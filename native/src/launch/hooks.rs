@@ -43,6 +43,10 @@ fn run_one(hook: &Hook, state: &State, status: Status) -> Result<()> {
         command
             .env_clear()
             .envs(env.iter().filter_map(|pair| pair.split_once('=')));
+        if env.is_empty() {
+            // Who is given nothing of ours is not given our directory either.
+            command.current_dir("/");
+        }
     }
     let mut child = command
         .stdin(Stdio::piped())

@@ -156,6 +156,7 @@ impl Init<'_> {
                 let _ = self.root()?.make_dir(&path, 0o755);
                 Ok(())
             }
+            Operation::Drivers(text) => super::drivers::set(self.root()?, &text),
             Operation::Account(text) => super::account::add(self.root()?, &text),
             Operation::Console { height, width } => devices::console(self, height, width),
             Operation::ContainerHooks => self.hooks(|hooks| &hooks.create_container),

@@ -44,6 +44,8 @@ pub enum Operation {
     },
     /// Missing directories of process.cwd, while the root can be written.
     WorkingDirectory(PathBuf),
+    /// Symbolic links and libraries of drivers: what their mounts cannot bring.
+    Drivers(String),
     /// A line for the user in the root's passwd and group.
     Account(String),
     Console {
@@ -129,6 +131,7 @@ pub enum Admission {
 pub const INIT: &str = "io.pavlos.init";
 pub const USER: &str = "io.pavlos.user";
 pub const ACCOUNT: &str = "io.pavlos.account";
+pub const DRIVERS: &str = "io.pavlos.drivers";
 
 /// The launch of `config` as a list.
 pub fn make(config: &Config, facts: &Facts) -> Result<Vec<Operation>> {
@@ -287,6 +290,9 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
         if let (true, Some(config)) = (dev, nodes) {
             devices(plan, config);
         }
+    }
+    if let Some(drivers) = config.annotations.get(DRIVERS) {
+        plan.push(Operation::Drivers(drivers.clone()));
     }
     if let Some(account) = config.annotations.get(ACCOUNT) {
         plan.push(Operation::Account(account.clone()));

@@ -16,6 +16,7 @@ use crate::live::holders::{self, Sought};
 use crate::live::links::{self, Link};
 use crate::live::rules::Setter;
 use crate::live::{Failure, Outcome, Request, Target, umount};
+use crate::loader::{self, Loader};
 use crate::spec::linux::Device;
 use crate::spec::resources::DeviceRule;
 use crate::sys::mount::Recursive;
@@ -34,6 +35,9 @@ pub struct Item {
     link: Vec<Link>,
     #[serde(default)]
     unlink: Vec<Link>,
+    /// Directories of libraries that the loader inside is to know, or, without names, to forget.
+    #[serde(default)]
+    loader: Vec<Loader>,
     /// linux.resources.devices as it is to be, as a whole; absent: unchanged.
     rules: Option<Vec<DeviceRule>>,
     /// Changes nothing: would the removal be possible?
@@ -116,6 +120,7 @@ fn perform(inside: &Inside, item: &Item, nodes: Vec<Node<'_>>, setter: Option<&S
     let mut made: Vec<&Device> = Vec::new();
     let mut linked: Vec<&Link> = Vec::new();
     let added = add_all(inside, item, nodes, (&mut made, &mut linked))
+        .and_then(|()| loader::set(&inside.root, &item.loader))
         .and_then(|()| setter.map_or(Ok(()), Setter::set));
     if let Err(error) = added {
         // The first error is the one to show; what cannot be undone is harmless without its rule.

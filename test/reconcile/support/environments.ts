@@ -25,6 +25,8 @@ export function environment(name: string, changes: Partial<Environment> = {}): E
     isolation: { pid: true, uts: true, ipc: true, cgroup: true, user: "auto", time: false },
     mounts: [],
     network: { kind: "host" },
+    gpus: null,
+    devices: [],
     resources: {
       cpus: null,
       cpuset: null,
@@ -69,6 +71,8 @@ export const impacts: ImpactTable = {
   stop: "live",
   isolation: "restart",
   mounts: "live",
+  gpus: "live",
+  devices: "live",
   network: "restart",
   resources: "live",
   "resources.ulimits": "restart",

@@ -1,0 +1,133 @@
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+} from "node:fs";
+import { join } from "node:path";
+import { numbersOf } from "./devices.ts";
+import { errnoOf, isMissing } from "./errno.ts";
+
+/**
+ * Where drivers, /proc, /sys and /dev are looked for: the machine, or a directory that stands for it
+ * (PAVLOS_DRIVER_ROOT). Paths are absolute within it, and links are followed within it. What is missing,
+ * or not for this caller, is an answer.
+ */
+export interface DriverTree {
+  /** "" is the machine itself. */
+  readonly root: string;
+  readonly text: (path: string) => string | null;
+  readonly bytes: (path: string, length?: number) => Uint8Array | null;
+  /** Sorted; empty: no such directory. */
+  readonly list: (path: string) => readonly string[];
+  /** With links followed. */
+  readonly status: (path: string) => TreeStatus | null;
+  /** The path without links, within the tree; null: it leads nowhere. */
+  readonly real: (path: string) => string | null;
+}
+
+export interface TreeStatus {
+  readonly kind: "file" | "directory" | "socket" | "char" | "block" | "other";
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** Of a device. */
+  readonly major: number;
+  readonly minor: number;
+}
+
+export function driverTree(root: string): DriverTree {
+  const at = (path: string): string | null => {
+    const real = realWithin(root, path);
+    return real === null ? null : join(root, real);
+  };
+  const read = <T>(path: string, work: (file: string) => T): T | null => {
+    const file = root === "" ? path : at(path);
+    return file === null ? null : unlessClosed(() => work(file));
+  };
+  return {
+    root,
+    text: (path) => read(path, (file) => readFileSync(file, "utf8")),
+    bytes: (path, length) =>
+      read(path, (file) => (length === undefined ? readFileSync(file) : head(file, length))),
+    list: (path) => read(path, (file) => readdirSync(file).sort()) ?? [],
+    status: (path) => {
+      const file = at(path);
+      return file === null ? null : unlessClosed(() => statusOf(file));
+    },
+    real: (path) => realWithin(root, path),
+  };
+}
+
+/** The machine's, unless the caller names another root. */
+export const driverTreeOf = (env: Readonly<Record<string, string | undefined>>): DriverTree =>
+  driverTree((env.PAVLOS_DRIVER_ROOT ?? "").replace(/\/+$/, ""));
+
+function statusOf(file: string): TreeStatus {
+  const stats = lstatSync(file);
+  const { uid, gid, mode, size, mtimeMs } = stats;
+  const kind = stats.isFile()
+    ? "file"
+    : stats.isDirectory()
+      ? "directory"
+      : stats.isSocket()
+        ? "socket"
+        : stats.isCharacterDevice()
+          ? "char"
+          : stats.isBlockDevice()
+            ? "block"
+            : "other";
+  return { kind, uid, gid, mode: mode & 0o7777, size, mtimeMs, ...numbersOf(stats.rdev) };
+}
+
+function head(file: string, length: number): Uint8Array {
+  const descriptor = openSync(file, "r");
+  try {
+    const buffer = Buffer.alloc(Math.min(length, fstatSync(descriptor).size));
+    return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Follows links as if `root` were /. */
+function realWithin(root: string, path: string): string | null {
+  const left = path.split("/").filter((part) => part !== "" && part !== ".");
+  let done = "";
+  let links = 0;
+  for (let part = left.shift(); part !== undefined; part = left.shift()) {
+    if (part === "..") {
+      done = done.slice(0, Math.max(0, done.lastIndexOf("/")));
+      continue;
+    }
+    const next = `${done}/${part}`;
+    const stats = unlessClosed(() => lstatSync(root + next));
+    if (stats === null) return null;
+    if (!stats.isSymbolicLink()) {
+      done = next;
+      continue;
+    }
+    links += 1;
+    if (links > 40) return null;
+    const target = readlinkSync(root + next);
+    if (target.startsWith("/")) done = "";
+    left.unshift(...target.split("/").filter((piece) => piece !== "" && piece !== "."));
+  }
+  return done === "" ? "/" : done;
+}
+
+function unlessClosed<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    const code = errnoOf(error) ?? "";
+    if (isMissing(error) || ["EACCES", "EPERM", "ELOOP", "EISDIR", "EINVAL"].includes(code)) return null;
+    throw error;
+  }
+}

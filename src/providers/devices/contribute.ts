@@ -1,0 +1,32 @@
+import type { Environment } from "../../model/environment.ts";
+import type { OciDeviceRule } from "../../oci/oci-runtime.gen.ts";
+import { deviceRules, everyDevice } from "../../oci/system.ts";
+import type { Contribution } from "../provider.ts";
+import { type Attachment, deviceOf, rulesOf } from "./attachment.ts";
+
+/** An attachment as a part of config.json. */
+export function contributionOf(
+  environment: Environment,
+  attachment: Attachment,
+  isRoot: boolean,
+): Contribution {
+  const { nodes, mounts, links, loader, env, path, hooks, groups } = attachment;
+  const drivers = { links, loader };
+  return {
+    mounts,
+    env,
+    path,
+    hooks,
+    groups,
+    devices: nodes.map(deviceOf),
+    ...(isRoot && nodes.length > 0 ? { resources: { devices: allRules(environment, attachment) } } : {}),
+    ...(links.length > 0 || loader.length > 0
+      ? { annotations: { "io.pavlos.drivers": JSON.stringify(drivers) } }
+      : {}),
+  };
+}
+
+/** linux.resources.devices as a whole. */
+export function allRules({ security }: Environment, { nodes }: Attachment): readonly OciDeviceRule[] {
+  return security.privileged ? everyDevice : [...deviceRules, ...rulesOf(nodes)];
+}

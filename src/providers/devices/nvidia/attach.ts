@@ -1,0 +1,143 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { GpuCapability, Gpus } from "../../../model/gpus.ts";
+import type { OciMount } from "../../provider.ts";
+import { type AttachedNode, type Attachment, nothing } from "../attachment.ts";
+import type { Driver, DriverFile, DriverFiles, Library, Node } from "./model.ts";
+import { type Chosen, keyOf } from "./select.ts";
+
+/** Where the driver is inside: the place that NVIDIA's images expect, so that their PATH has it already. */
+export const inside = "/usr/local/nvidia";
+
+export interface Attaching {
+  readonly gpus: Gpus;
+  readonly driver: Driver;
+  readonly files: DriverFiles;
+  readonly chosen: readonly Chosen[];
+  /** Prefix of the driver's paths on the host. */
+  readonly root: string;
+  /** Holds the prebuilt directories. */
+  readonly store: string;
+  /** The root is read-only: only what needs no place in it comes in. */
+  readonly readonly: boolean;
+}
+
+/** A directory to be mounted: empty files for the driver's to lie on, and links. */
+export interface Skeleton {
+  /** Absolute, on the host. */
+  readonly directory: string;
+  readonly files: readonly string[];
+  readonly links: Readonly<Record<string, string>>;
+}
+
+/** Everything that the chosen GPUs need inside. Pure. */
+export function attachmentOf(attaching: Attaching): Attachment {
+  const { gpus, driver, chosen, root, readonly } = attaching;
+  const libraries = librariesOf(attaching);
+  const skeleton = skeletonOf(attaching);
+  const programs = filesOf(attaching).filter(({ kind }) => kind === "binary");
+  const placed = readonly ? [] : filesOf(attaching).filter(({ kind }) => kind !== "binary");
+  const directories = (["lib64", "lib"] as const).flatMap((name) => {
+    const names = libraries
+      .filter((library) => folderOf(library) === name)
+      .flatMap(({ file, links }) => [file, ...links]);
+    return names.length > 0 && name === "lib64"
+      ? [{ directory: `${inside}/${name}`, names: names.sort() }]
+      : [];
+  });
+  const files = [
+    ...libraries.map((library) =>
+      bind(join(root, library.path), `${inside}/${folderOf(library)}/${library.file}`),
+    ),
+    ...programs.map(({ path, target }) => bind(join(root, path), `${inside}/bin/${target}`)),
+  ];
+  return {
+    ...nothing,
+    nodes: nodesOf(attaching).map((node) => attachedNode(node, root)),
+    mounts: [
+      ...(files.length > 0 ? [bind(skeleton.directory, inside), ...files] : []),
+      ...placed.map((file) => placedMount(file, root)),
+    ],
+    loader: readonly ? [] : directories,
+    env: {
+      NVIDIA_VISIBLE_DEVICES: "void",
+      ...(readonly && directories.length > 0 ? { LD_LIBRARY_PATH: `${inside}/lib64` } : {}),
+    },
+    path: programs.length > 0 ? [`${inside}/bin`] : [],
+    gpus: chosen.map(keyOf),
+    about: { driver: driver.version, capabilities: gpus.capabilities.join(" ") },
+  };
+}
+
+/** Named by its content, so that it is made once and never changed. */
+export function skeletonOf(attaching: Attaching): Skeleton {
+  const libraries = librariesOf(attaching);
+  const programs = filesOf(attaching).filter(({ kind }) => kind === "binary");
+  const files = [
+    ...libraries.map((library) => `${folderOf(library)}/${library.file}`),
+    ...programs.map(({ target }) => `bin/${target}`),
+  ].sort();
+  const links = Object.fromEntries(
+    libraries.flatMap((library) =>
+      library.links.map((link) => [`${folderOf(library)}/${link}`, library.file] as const),
+    ),
+  );
+  const key = createHash("sha256")
+    .update(JSON.stringify([files, links]))
+    .digest("hex")
+    .slice(0, 16);
+  return { directory: join(attaching.store, `${attaching.driver.version}-${key}`), files, links };
+}
+
+/** The nodes of the chosen GPUs and those that every user of the driver opens. */
+export function nodesOf({ gpus, driver, chosen }: Attaching): readonly Node[] {
+  const control = driver.control.filter(({ capability }) => has(gpus, capability));
+  const drm = has(gpus, "graphics") ? chosen.flatMap(({ gpu }) => gpu.drm) : [];
+  const nodes = [
+    ...chosen.map(({ gpu }) => gpu.node),
+    ...control.map(({ capability: _, ...node }): Node => node),
+    ...chosen.flatMap(({ mig }) => mig?.nodes ?? []),
+    ...drm,
+  ];
+  return [...new Map(nodes.map((node) => [node.path, node])).values()];
+}
+
+export const librariesOf = ({ gpus, files }: Pick<Attaching, "gpus" | "files">): readonly Library[] =>
+  files.libraries.filter(({ capability }) => has(gpus, capability));
+
+const filesOf = ({ gpus, files }: Attaching): readonly DriverFile[] =>
+  files.files.filter(({ capability }) => has(gpus, capability));
+
+function has({ capabilities }: Gpus, needed: GpuCapability | "always"): boolean {
+  // The modesetting node serves both.
+  if (needed === "display" && capabilities.includes("graphics")) return true;
+  return needed === "always" || capabilities.includes(needed);
+}
+
+const folderOf = ({ bits }: Library): "lib64" | "lib" => (bits === 64 ? "lib64" : "lib");
+
+const bind = (source: string, destination: string): OciMount => ({
+  destination,
+  type: "none",
+  source,
+  options: ["bind", "ro", "nosuid", "nodev"],
+});
+
+/** Sockets are written to; a directory of them as well. */
+function placedMount({ path, target, kind }: DriverFile, root: string): OciMount {
+  const mount = bind(join(root, path), target);
+  const writable = kind === "socket" || target === "/tmp/nvidia-mps";
+  return writable ? { ...mount, options: ["bind", "nosuid", "nodev", "noexec"] } : mount;
+}
+
+const attachedNode = ({ path, major, minor }: Node, root: string): AttachedNode => ({
+  type: "c",
+  path,
+  ...(root === "" ? {} : { source: join(root, path) }),
+  major,
+  minor,
+  fileMode: 0o666,
+  uid: 0,
+  gid: 0,
+  access: "rw",
+});

@@ -1,0 +1,61 @@
+import type { DriverTree } from "../../../host/driver-tree.ts";
+import { findFiles } from "./files.ts";
+import { findGpus, nodeOf } from "./gpus.ts";
+import { findLibraries } from "./libraries.ts";
+import type { Driver, DriverFiles, Node } from "./model.ts";
+import { parseDevices, parseVersion } from "./procfs.ts";
+import { findTegra, tegraFiles } from "./tegra.ts";
+import { findWsl, wslFiles } from "./wsl.ts";
+
+/** The driver that is loaded, and its GPUs; null: there is none. Reads small files only. */
+export function findDriver(tree: DriverTree): Driver | null {
+  const loaded = parseVersion(tree.text("/proc/driver/nvidia/version") ?? "");
+  if (loaded === null) return findWsl(tree) ?? findTegra(tree);
+  const majors = parseDevices(tree.text("/proc/devices") ?? "");
+  return {
+    kind: "nvidia",
+    ...loaded,
+    gpus: findGpus(tree, majors),
+    control: controlNodes(tree, majors),
+    imex: imexChannels(tree, majors),
+  };
+}
+
+/** What of this driver is on the disk. */
+export function findDriverFiles(
+  tree: DriverTree,
+  driver: Driver,
+  machine: { readonly arch: "x64" | "arm64"; readonly kernel: string },
+): DriverFiles {
+  if (driver.kind === "wsl") return wslFiles(tree);
+  if (driver.kind === "tegra") return tegraFiles(tree);
+  const { libraries, versions } = findLibraries(tree, driver.version, machine.arch);
+  return { libraries, versions, files: findFiles(tree, driver.version, machine.kernel) };
+}
+
+function controlNodes(tree: DriverTree, majors: ReadonlyMap<string, number>): Driver["control"] {
+  const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
+  const uvm = majors.get("nvidia-uvm");
+  const node = (path: string, minor: number, own = major): Node => nodeOf(tree, { path, major: own, minor });
+  return [
+    { ...node("/dev/nvidiactl", 255), capability: "always" },
+    { ...node("/dev/nvidia-modeset", 254), capability: "display" },
+    ...(uvm === undefined
+      ? []
+      : ([
+          { ...node("/dev/nvidia-uvm", 0, uvm), capability: "compute" },
+          { ...node("/dev/nvidia-uvm-tools", 1, uvm), capability: "compute" },
+        ] as const)),
+  ];
+}
+
+function imexChannels(tree: DriverTree, majors: ReadonlyMap<string, number>): readonly Node[] {
+  const major = majors.get("nvidia-caps-imex-channels");
+  const directory = "/dev/nvidia-caps-imex-channels";
+  if (major === undefined) return [];
+  return tree.list(directory).flatMap((name) => {
+    const [, number] = /^channel(\d+)$/.exec(name) ?? [];
+    if (number === undefined) return [];
+    return [nodeOf(tree, { path: `${directory}/${name}`, major, minor: Number(number) })];
+  });
+}

@@ -1,0 +1,93 @@
+import type { DriverTree } from "../../../host/driver-tree.ts";
+import type { Gpu, MigDevice, Node } from "./model.ts";
+import { parseAccess, parseInformation, parseMigMinors } from "./procfs.ts";
+
+const gpusPath = "/proc/driver/nvidia/gpus";
+
+/** All GPUs in the order of their PCI addresses. Nothing is opened: that may take seconds. */
+export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>): readonly Gpu[] {
+  const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
+  const minors = parseMigMinors(tree.text("/proc/driver/nvidia-caps/mig-minors") ?? "");
+  return tree.list(gpusPath).flatMap((address, index): readonly Gpu[] => {
+    const text = tree.text(`${gpusPath}/${address}/information`);
+    if (text === null) return [];
+    const { model, uuid, minor: told, excluded } = parseInformation(text);
+    const minor = told ?? index;
+    const busId = shortAddress(address);
+    return [
+      {
+        index,
+        minor,
+        busId,
+        uuid,
+        model,
+        excluded,
+        node: nodeOf(tree, { path: `/dev/nvidia${minor}`, major, minor }),
+        drm: drmNodes(tree, busId),
+        mig: migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minors }),
+      },
+    ];
+  });
+}
+
+/** The node as the driver numbers it, and whether the host has it. */
+export function nodeOf(
+  tree: DriverTree,
+  node: { readonly path: string; readonly major: number; readonly minor: number },
+): Node {
+  const status = tree.status(node.path);
+  const present = status?.kind === "char" && status.major === node.major && status.minor === node.minor;
+  return { ...node, present };
+}
+
+/** NVML writes a domain of eight digits, the kernel one of four. */
+export const shortAddress = (address: string): string =>
+  address.toLowerCase().replace(/^0000(?=[0-9a-f]{4}:)/, "");
+
+function drmNodes(tree: DriverTree, busId: string): readonly Node[] {
+  return tree.list(`/sys/bus/pci/devices/${busId}/drm`).flatMap((name): readonly Node[] => {
+    if (!/^(card|renderD)\d+$/.test(name)) return [];
+    const numbers = tree.text(`/sys/bus/pci/devices/${busId}/drm/${name}/dev`)?.trim().split(":").map(Number);
+    const status = tree.status(`/dev/dri/${name}`);
+    const [major, minor] = numbers ?? [status?.major, status?.minor];
+    if (major === undefined || minor === undefined) return [];
+    return [nodeOf(tree, { path: `/dev/dri/${name}`, major, minor })];
+  });
+}
+
+interface MigSource {
+  /** Of the GPU: capabilities are numbered by it. */
+  readonly minor: number;
+  /** Of nvidia-caps; null: the driver has none. */
+  readonly major: number | null;
+  readonly minors: ReadonlyMap<string, number>;
+}
+
+function migDevices(tree: DriverTree, source: MigSource): readonly MigDevice[] | null {
+  const { major } = source;
+  const path = `/proc/driver/nvidia/capabilities/gpu${source.minor}/mig`;
+  const instances = numbered(tree.list(path), "gi");
+  if (major === null || instances.length === 0) return null;
+  const cap = (name: string): Node | null => {
+    const minor =
+      parseAccess(tree.text(`/proc/driver/nvidia/capabilities/${name.replace("/", "/mig/")}`) ?? "") ??
+      source.minors.get(name);
+    if (minor === undefined || minor === null) return null;
+    return nodeOf(tree, { path: `/dev/nvidia-caps/nvidia-cap${minor}`, major, minor });
+  };
+  const found = instances.flatMap((gi) =>
+    numbered(tree.list(`${path}/gi${gi}`), "ci").flatMap((ci) => {
+      const gpu = cap(`gpu${source.minor}/gi${gi}/access`);
+      const compute = cap(`gpu${source.minor}/gi${gi}/ci${ci}/access`);
+      if (gpu === null || compute === null) return [];
+      return [{ gpuInstance: gi, computeInstance: ci, nodes: [gpu, compute] as const }];
+    }),
+  );
+  return found.map((device, index) => ({ index, ...device }));
+}
+
+const numbered = (names: readonly string[], prefix: string): readonly number[] =>
+  names
+    .filter((name) => new RegExp(`^${prefix}\\d+$`).test(name))
+    .map((name) => Number(name.slice(prefix.length)))
+    .sort((left, right) => left - right);

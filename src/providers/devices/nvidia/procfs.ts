@@ -1,0 +1,60 @@
+/** Texts of /proc/driver/nvidia and /proc/devices, parsed. Pure. */
+
+/** The version in both forms of /proc/driver/nvidia/version, and of which kind the module is. */
+export function parseVersion(
+  text: string,
+): { readonly version: string; readonly module: "open" | "proprietary" } | null {
+  const line = text.split("\n").find((one) => one.startsWith("NVRM version:"));
+  const version = /\s(\d+\.\d+(?:\.\d+)?)\s/.exec(`${line ?? ""} `)?.[1];
+  if (line === undefined || version === undefined) return null;
+  return { version, module: line.includes("Open Kernel Module") ? "open" : "proprietary" };
+}
+
+/** Character devices of /proc/devices: name -> major. */
+export function parseDevices(text: string): ReadonlyMap<string, number> {
+  const majors = new Map<string, number>();
+  for (const line of (text.split(/^Block devices:/m)[0] ?? "").split("\n")) {
+    const [, major, name] = /^\s*(\d+)\s+(\S+)$/.exec(line) ?? [];
+    if (major !== undefined && name !== undefined) majors.set(name, Number(major));
+  }
+  return majors;
+}
+
+export interface Information {
+  readonly model: string;
+  readonly uuid: string | null;
+  readonly busId: string | null;
+  readonly minor: number | null;
+  readonly excluded: boolean;
+}
+
+/** /proc/driver/nvidia/gpus/<address>/information */
+export function parseInformation(text: string): Information {
+  const value = (name: string): string | null =>
+    new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim() ?? null;
+  const uuid = value("GPU UUID");
+  const minor = value("Device Minor");
+  return {
+    model: value("Model") ?? "unknown",
+    uuid: uuid === null || !/^GPU-[0-9a-f-]{36}$/.test(uuid) ? null : uuid,
+    busId: value("Bus Location"),
+    minor: minor !== null && /^\d+$/.test(minor) ? Number(minor) : null,
+    excluded: value("GPU Excluded") === "Yes",
+  };
+}
+
+/** `gpu0/gi7/access 66` of /proc/driver/nvidia-caps/mig-minors. */
+export function parseMigMinors(text: string): ReadonlyMap<string, number> {
+  const minors = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    const [name, minor] = line.trim().split(/\s+/);
+    if (name && minor !== undefined && /^\d+$/.test(minor)) minors.set(name, Number(minor));
+  }
+  return minors;
+}
+
+/** `DeviceFileMinor: 66` of an access file. */
+export function parseAccess(text: string): number | null {
+  const minor = /^DeviceFileMinor:\s*(\d+)/m.exec(text)?.[1];
+  return minor === undefined ? null : Number(minor);
+}

@@ -1,0 +1,145 @@
+import type { DriverTree } from "../../../host/driver-tree.ts";
+import type { Gpus } from "../../../model/gpus.ts";
+import { failure, type Result, success } from "../../../model/result.ts";
+import type { Notice } from "../../../model/source.ts";
+import type { Tools } from "../../tools.ts";
+import { type Attachment, nothing } from "../attachment.ts";
+import { attachmentOf, librariesOf, type Skeleton, skeletonOf } from "./attach.ts";
+import { detailsOf } from "./details.ts";
+import { findDriver, findDriverFiles } from "./discover.ts";
+import type { Driver, DriverFiles } from "./model.ts";
+import { type Choice, type Refusal, select } from "./select.ts";
+
+export interface Found {
+  readonly driver: Driver;
+  readonly files: DriverFiles;
+}
+
+export interface GpuRefusal {
+  readonly code: Refusal["code"] | "driver-missing" | "driver-mismatch" | "device-missing";
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface Resolved {
+  readonly attachment: Attachment;
+  /** Null: nothing to mount. */
+  readonly skeleton: Skeleton | null;
+  readonly notices: readonly Pick<Notice, "code" | "message" | "hint">[];
+}
+
+export interface GpuRequest {
+  readonly gpus: Gpus;
+  readonly readonly: boolean;
+  /** Directory for prebuilt directories. */
+  readonly store: string;
+  readonly used: ReadonlySet<string>;
+  readonly own: ReadonlySet<string>;
+}
+
+/** The driver and its files; null: none. */
+export function lookForDriver(tree: DriverTree, kernel: string): Found | null {
+  const driver = findDriver(tree);
+  if (driver === null) return null;
+  const arch = process.arch === "arm64" ? "arm64" : "x64";
+  return { driver, files: findDriverFiles(tree, driver, { arch, kernel }) };
+}
+
+/** What is attached for the GPUs of an environment, or why they cannot be. Changes nothing. */
+export function resolveGpus(
+  tools: Tools,
+  tree: DriverTree,
+  { found, request }: { readonly found: Found | null; readonly request: GpuRequest },
+): Result<Resolved, GpuRefusal> {
+  const { gpus } = request;
+  const chosen = found === null ? failure(missing(tree)) : choose(tools, tree, { found, request });
+  if (!chosen.ok) {
+    if (!gpus.optional) return chosen;
+    const notice = { code: "gpus-left-out", message: `goes on without GPUs: ${chosen.failure.message}` };
+    return success({ attachment: nothing, skeleton: null, notices: [notice] });
+  }
+  if (found === null) return success({ attachment: nothing, skeleton: null, notices: [] });
+  const stale = mismatch(found, gpus);
+  if (stale !== null) return failure(stale);
+  const attaching = {
+    ...found,
+    gpus,
+    chosen: chosen.value,
+    root: tree.root,
+    store: request.store,
+    readonly: request.readonly,
+  };
+  const attachment = attachmentOf(attaching);
+  const absent = absentNode(tools, attachment, found.driver);
+  if (absent !== null) return failure(absent);
+  return success({ attachment, skeleton: skeletonOf(attaching), notices: [] });
+}
+
+function choose(
+  tools: Tools,
+  tree: DriverTree,
+  { found, request }: { readonly found: Found; readonly request: GpuRequest },
+) {
+  const { gpus, used, own } = request;
+  const named = typeof gpus.want === "object" && gpus.want.some((name) => /^MIG-/i.test(name));
+  const needed = gpus.memory !== null || gpus.compute !== null || named;
+  const choice: Choice = {
+    driver: found.driver,
+    details: needed ? detailsOf(tools, tree, found) : new Map(),
+    used,
+    own,
+  };
+  return select(gpus, choice);
+}
+
+/** Libraries of another version than the module's cannot talk to it. */
+function mismatch({ driver, files }: Found, gpus: Gpus): GpuRefusal | null {
+  if (driver.kind !== "nvidia" || librariesOf({ gpus, files }).length > 0) return null;
+  if (gpus.capabilities.length === 0) return null;
+  const there = files.versions.join(", ");
+  return {
+    code: "driver-mismatch",
+    message:
+      there === ""
+        ? `the driver ${driver.version} is loaded, but none of its libraries is installed`
+        : `the driver ${driver.version} is loaded, but the installed libraries are of ${there}`,
+    hint:
+      there === ""
+        ? "install the driver's libraries (libcuda, libnvidia-ml) of that version"
+        : "reload the module (rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia; modprobe nvidia) or reboot",
+  };
+}
+
+/** A user can only show nodes that are there; root has them made inside by their numbers. */
+function absentNode({ host }: Tools, { nodes }: Attachment, driver: Driver): GpuRefusal | null {
+  const missingUvm =
+    driver.kind === "nvidia" && nodes.length > 0 && !driver.control.some(({ path }) => path.endsWith("uvm"));
+  if (missingUvm)
+    return {
+      code: "device-missing",
+      message: "the module nvidia-uvm, without which nothing is computed, is not loaded",
+      hint: "sudo nvidia-modprobe -u -c 0 (or sudo modprobe nvidia-uvm)",
+    };
+  if (host.caller.uid === 0) return null;
+  const known = [
+    ...driver.gpus.flatMap(({ node, mig }) => [node, ...(mig ?? []).flatMap((part) => part.nodes)]),
+    ...driver.control,
+  ];
+  const absent = known.find((node) => !node.present && nodes.some(({ path }) => path === node.path));
+  if (absent === undefined) return null;
+  return {
+    code: "device-missing",
+    message: `the node ${absent.path} (${absent.major}:${absent.minor}) is not there`,
+    hint: absent.path.includes("uvm")
+      ? "sudo nvidia-modprobe -u -c 0"
+      : absent.path.includes("nvidia-cap")
+        ? `sudo nvidia-modprobe -f /proc/driver/nvidia/capabilities/... (or run nvidia-smi as root once)`
+        : `sudo nvidia-modprobe -c ${absent.minor}`,
+  };
+}
+
+const missing = (tree: DriverTree): GpuRefusal => ({
+  code: "driver-missing",
+  message: `no NVIDIA driver is loaded${tree.root === "" ? "" : ` below ${tree.root}`}`,
+  hint: "install and load the driver (`cat /proc/driver/nvidia/version` shows it), or write optional: true",
+});

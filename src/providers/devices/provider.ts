@@ -1,0 +1,175 @@
+import type { Environment } from "../../model/environment.ts";
+import { failure, type Result, success } from "../../model/result.ts";
+import type { Notice, Problem } from "../../model/source.ts";
+import { containerIdOf, environmentPaths } from "../../state/paths.ts";
+import { attempt } from "../attempt.ts";
+import type { Checked, Container, Context, Contribution, Provider } from "../provider.ts";
+import type { Tools } from "../tools.ts";
+import type { Attachment } from "./attachment.ts";
+import { changeVariables, holdersOf, turnLive } from "./change.ts";
+import { contributionOf } from "./contribute.ts";
+import { makeSkeleton } from "./nvidia/directory.ts";
+import { observeDevices } from "./observe.ts";
+import { conflictOf, type Reservation, release, reservations, reserve } from "./reservations.ts";
+import { concerned, lookAtMachine, type Plan, planOf, type Refused } from "./resolve.ts";
+import { readStored, writeStored } from "./stored.ts";
+
+/** Device nodes, CDI devices of any vendor, and GPUs. */
+export const makeDevicesProvider = (tools: Tools): Provider => ({
+  name: "devices",
+  fields: ["gpus", "devices"],
+  check: (environments, context) => check(tools, environments, context),
+  observe: async (instances, context) => observeDevices(tools, lookAtMachine(tools), { instances, context }),
+  contribute: (environment, context) => contribute(tools, environment, context),
+  change: (environment, _fields, context, container) => change(tools, environment, { context, container }),
+  obstacle: (environment, context, container) => obstacle(tools, environment, { context, container }),
+  async remove(name, context) {
+    await release(tools, containerIdOf(context.project.id, name));
+    return success(undefined);
+  },
+});
+
+async function check(
+  tools: Tools,
+  environments: readonly Checked[],
+  context: Context,
+): Promise<{ readonly problems: readonly Problem[]; readonly notices: readonly Notice[] }> {
+  const problems: Problem[] = [];
+  const notices: Notice[] = [];
+  const machine = lookAtMachine(tools);
+  let others = reservations(tools);
+  for (const { environment } of environments.filter((one) => concerned(one.environment))) {
+    const { name, gpus } = environment;
+    const container = containerIdOf(context.project.id, name);
+    const planned = await planOf(tools, machine, { environment, users: usersOf(others, container) });
+    if (!planned.ok) {
+      problems.push(problemOf(planned.failure, environment, context));
+      continue;
+    }
+    notices.push(...planned.value.notices.map((notice) => ({ ...notice, environment: name })));
+    const wanted: Reservation = {
+      container,
+      project: context.project.name,
+      environment: name,
+      gpus: planned.value.attachment.gpus,
+      exclusive: gpus?.exclusive ?? false,
+      claimer: { pid: 0, startTime: 0 },
+    };
+    const conflict = conflictOf(tools, wanted, others);
+    if (conflict !== null) problems.push(taken(conflict, environment, context));
+    others = [...others.filter((other) => other.container !== container), wanted];
+  }
+  return { problems, notices };
+}
+
+async function contribute(
+  tools: Tools,
+  environment: Environment,
+  context: Context,
+): Promise<Result<Contribution, Problem>> {
+  const { name } = environment;
+  if (!concerned(environment)) {
+    return attempt(`the devices of ${name} cannot be forgotten`, async () => {
+      await tools.files.remove(
+        `${environmentPaths(tools.paths, context.project.id, name).bundle}/devices.json`,
+      );
+      return {};
+    });
+  }
+  const planned = await claim(tools, environment, context);
+  if (!planned.ok) return planned;
+  const { attachment } = planned.value;
+  return attempt(`the devices of ${name} cannot be prepared`, () => {
+    writeStored(tools, { projectId: context.project.id, name, attachment });
+    return contributionOf(environment, attachment, tools.host.caller.uid === 0);
+  });
+}
+
+async function change(
+  tools: Tools,
+  environment: Environment,
+  { context, container }: { readonly context: Context; readonly container: Container },
+): Promise<Result<void, Problem>> {
+  const { name } = environment;
+  const projectId = context.project.id;
+  const from = readStored(tools, projectId, name);
+  const planned = await claim(tools, environment, context);
+  if (!planned.ok) return planned;
+  const turn = { environment, from, to: planned.value.attachment };
+  const done = await turnLive(tools, turn, container);
+  if (!done.ok) return done;
+  return attempt(`what ${name} has cannot be written down`, () => {
+    changeVariables(tools, environmentPaths(tools.paths, projectId, name).bundle, turn);
+    writeStored(tools, { projectId, name, attachment: turn.to });
+  });
+}
+
+/** What cannot be planned is no obstacle: check refuses it as a whole. */
+async function obstacle(
+  tools: Tools,
+  environment: Environment,
+  { context, container }: { readonly context: Context; readonly container: Container },
+): Promise<string | null> {
+  const from = readStored(tools, context.project.id, environment.name);
+  const users = usersOf(reservations(tools), container.id, from);
+  const planned = await planOf(tools, lookAtMachine(tools), { environment, users });
+  if (!planned.ok) return null;
+  const busy = await holdersOf(tools, { environment, from, to: planned.value.attachment }, container);
+  return busy?.busy ? `${busy.error.subject}: ${busy.error.reason}` : null;
+}
+
+/** Plans, makes what is to be mounted, and reserves. */
+async function claim(
+  tools: Tools,
+  environment: Environment,
+  context: Context,
+): Promise<Result<Plan, Problem>> {
+  const container = containerIdOf(context.project.id, environment.name);
+  const users = usersOf(
+    reservations(tools),
+    container,
+    readStored(tools, context.project.id, environment.name),
+  );
+  const planned = await planOf(tools, lookAtMachine(tools), { environment, users });
+  if (!planned.ok) return failure(problemOf(planned.failure, environment, context));
+  const made = await attempt(`the driver's directory for ${environment.name} cannot be made`, () => {
+    for (const skeleton of planned.value.skeletons) makeSkeleton(tools.files, skeleton);
+  });
+  if (!made.ok) return made;
+  const conflict = reserve(tools, {
+    container,
+    project: context.project.name,
+    environment: environment.name,
+    gpus: planned.value.attachment.gpus,
+    exclusive: environment.gpus?.exclusive ?? false,
+  });
+  return conflict === null ? planned : failure(taken(conflict, environment, context));
+}
+
+function usersOf(all: readonly Reservation[], container: string, stored?: Attachment) {
+  const own = all.filter((one) => one.container === container).flatMap(({ gpus }) => gpus);
+  const used = all.filter((one) => one.container !== container).flatMap(({ gpus }) => gpus);
+  return { used: new Set(used), own: new Set([...own, ...(stored?.gpus ?? [])]) };
+}
+
+const problemOf = (
+  { path, code, message, hint }: Refused,
+  { name }: Environment,
+  context: Context,
+): Problem => ({
+  code,
+  message: `${name}: ${message}`,
+  place: context.place(name, path),
+  hint,
+});
+
+const taken = (
+  { holder, gpu }: { readonly holder: Reservation; readonly gpu: string },
+  { name }: Environment,
+  context: Context,
+): Problem => ({
+  code: "gpu-taken",
+  message: `${name}: the GPU ${gpu} ${holder.exclusive ? "is reserved by" : "is used by"} ${holder.environment} of ${holder.project}`,
+  place: context.place(name, "gpus"),
+  hint: `\`pavlos stop ${holder.environment}\` there frees it, or choose another GPU`,
+});

@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isAlive, readContainerState } from "../../native/state.ts";
+import { containersPath } from "../../state/paths.ts";
+import type { Tools } from "../tools.ts";
+
+/**
+ * Who uses which GPU: a file for each container in the directory of what does not survive a reboot. It
+ * counts as long as the container lives, or whoever is just making it: a lock that dies with its holder.
+ */
+export interface Reservation {
+  readonly container: string;
+  readonly project: string;
+  readonly environment: string;
+  /** Keys, as in Attachment.gpus. */
+  readonly gpus: readonly string[];
+  readonly exclusive: boolean;
+  /** The pavlos that makes or changes the container. */
+  readonly claimer: { readonly pid: number; readonly startTime: number };
+}
+
+type Place = Pick<Tools, "files" | "paths">;
+
+const directoryOf = ({ paths }: Place): string => join(paths.run, "gpus");
+const fileOf = (place: Place, container: string): string => join(directoryOf(place), `${container}.json`);
+
+/** Those that count. */
+export function reservations(place: Place): readonly Reservation[] {
+  const { files, paths } = place;
+  const names = files.list(directoryOf(place)) ?? [];
+  return names.flatMap((name) => {
+    if (!name.endsWith(".json") || name.startsWith("details-")) return [];
+    const reservation = parse(files.readText(join(directoryOf(place), name)));
+    if (reservation === null) return [];
+    const state = readContainerState(files, containersPath(paths), reservation.container);
+    const holds = (state !== null && isAlive(files, state)) || isAlive(files, reservation.claimer);
+    return holds ? [reservation] : [];
+  });
+}
+
+/** Writes that a container has these GPUs; in the way is who must not be disturbed, or disturbs. */
+export function reserve(
+  place: Place,
+  wanted: Omit<Reservation, "claimer">,
+): { readonly holder: Reservation; readonly gpu: string } | null {
+  const conflict = conflictOf(place, wanted);
+  if (conflict !== null) return conflict;
+  place.files.makeDirectory(directoryOf(place), 0o700);
+  place.files.replace(fileOf(place, wanted.container), JSON.stringify({ ...wanted, claimer: self() }));
+  return null;
+}
+
+/** Who stands in the way; null: nobody. */
+export function conflictOf(
+  place: Place,
+  wanted: Pick<Reservation, "container" | "gpus" | "exclusive">,
+  others = reservations(place),
+): { readonly holder: Reservation; readonly gpu: string } | null {
+  for (const holder of others) {
+    if (holder.container === wanted.container || !(holder.exclusive || wanted.exclusive)) continue;
+    const gpu = holder.gpus.find((key) => wanted.gpus.includes(key));
+    if (gpu !== undefined) return { holder, gpu };
+  }
+  return null;
+}
+
+export const release = (place: Place, container: string): Promise<void> =>
+  place.files.remove(fileOf(place, container));
+
+function self(): Reservation["claimer"] {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { pid: process.pid, startTime: Number(fields[19]) };
+}
+
+function parse(text: string | null): Reservation | null {
+  if (text === null) return null;
+  try {
+    const value = JSON.parse(text) as Reservation;
+    return Array.isArray(value.gpus) && typeof value.container === "string" ? value : null;
+  } catch {
+    // Half a file is nobody's: they are written as a whole.
+    return null;
+  }
+}

@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import { type DriverTree, driverTreeOf } from "../../host/driver-tree.ts";
+import type { Environment } from "../../model/environment.ts";
+import type { Gpus } from "../../model/gpus.ts";
+import { failure, type Result, success } from "../../model/result.ts";
+import type { Notice } from "../../model/source.ts";
+import { storePath } from "../../state/paths.ts";
+import type { Tools } from "../tools.ts";
+import { type Attachment, joined, nothing } from "./attachment.ts";
+import { attachmentOfDevices } from "./cdi/apply.ts";
+import { readSpecs } from "./cdi/read.ts";
+import { findDevices } from "./cdi/resolve.ts";
+import { attachNode } from "./nodes.ts";
+import type { Skeleton } from "./nvidia/attach.ts";
+import { type Found, lookForDriver, resolveGpus } from "./nvidia/resolve.ts";
+
+/** Looks at the machine once for many environments. */
+export interface Machine {
+  readonly tree: DriverTree;
+  readonly driver: () => Found | null;
+  readonly specs: () => ReturnType<typeof readSpecs>;
+}
+
+export interface Plan {
+  readonly attachment: Attachment;
+  readonly skeletons: readonly Skeleton[];
+  readonly notices: readonly Pick<Notice, "code" | "message" | "hint">[];
+}
+
+/** Why an environment cannot have its devices, and by which field. */
+export interface Refused {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** GPUs of others, and those that the environment has. */
+export interface Users {
+  readonly used: ReadonlySet<string>;
+  readonly own: ReadonlySet<string>;
+}
+
+export function lookAtMachine(tools: Tools): Machine {
+  const tree = driverTreeOf(tools.env);
+  let driver: Found | null | undefined;
+  let specs: ReturnType<typeof readSpecs> | undefined;
+  return {
+    tree,
+    driver: () => {
+      driver = driver === undefined ? lookForDriver(tree, tools.host.kernel) : driver;
+      return driver;
+    },
+    specs: () => {
+      specs ??= readSpecs(tree);
+      return specs;
+    },
+  };
+}
+
+/** Does an environment have anything to do with devices? */
+export const concerned = ({ gpus, devices }: Environment): boolean => gpus !== null || devices.length > 0;
+
+/** All that an environment's devices and GPUs become. Changes nothing. */
+export async function planOf(
+  tools: Tools,
+  machine: Machine,
+  { environment, users }: { readonly environment: Environment; readonly users: Users },
+): Promise<Result<Plan, Refused>> {
+  const parts: Attachment[] = [];
+  for (const [index, device] of environment.devices.entries()) {
+    const path = `devices[${index}]`;
+    const part =
+      device.kind === "node" ? attachNode(machine.tree, device) : await attachCdi(machine, [device.name]);
+    if (!part.ok) return failure({ path, ...part.failure });
+    parts.push(part.value);
+  }
+  const gpus =
+    environment.gpus === null
+      ? success(none)
+      : await attachGpus(tools, machine, { environment, gpus: environment.gpus, users });
+  if (!gpus.ok) return failure({ path: "gpus", ...gpus.failure });
+  parts.push(gpus.value.attachment);
+  return success({ ...gpus.value, attachment: joined(parts) });
+}
+
+const none: Plan = { attachment: nothing, skeletons: [], notices: [] };
+
+async function attachGpus(
+  tools: Tools,
+  machine: Machine,
+  {
+    environment,
+    gpus,
+    users,
+  }: { readonly environment: Environment; readonly gpus: Gpus; readonly users: Users },
+): Promise<Result<Plan, Omit<Refused, "path">>> {
+  const names = typeof gpus.want === "object" ? gpus.want.filter((name) => name.includes("/")) : [];
+  const cdi = await attachCdi(machine, names);
+  if (!cdi.ok) return cdi;
+  const own = typeof gpus.want === "object" ? gpus.want.filter((name) => !name.includes("/")) : gpus.want;
+  if (typeof own === "object" && own.length === 0) return success({ ...none, attachment: cdi.value });
+  const resolved = resolveGpus(tools, machine.tree, {
+    found: machine.driver(),
+    request: {
+      gpus: { ...gpus, want: own },
+      readonly: environment.readonly,
+      store: join(storePath(tools.paths), "drivers"),
+      ...users,
+    },
+  });
+  if (!resolved.ok) return resolved;
+  const { attachment, skeleton, notices } = resolved.value;
+  return success({
+    attachment: joined([cdi.value, attachment]),
+    skeletons: skeleton === null || skeleton.files.length === 0 ? [] : [skeleton],
+    notices,
+  });
+}
+
+async function attachCdi(
+  machine: Machine,
+  names: readonly string[],
+): Promise<Result<Attachment, Omit<Refused, "path">>> {
+  if (names.length === 0) return success(nothing);
+  const found = findDevices(await machine.specs(), names);
+  return found.ok ? attachmentOfDevices(machine.tree, found.value) : found;
+}

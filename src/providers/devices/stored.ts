@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import { environmentPaths } from "../../state/paths.ts";
+import type { Tools } from "../tools.ts";
+import { type Attachment, nothing } from "./attachment.ts";
+
+/** What the running container was given, beside its bundle: drift is seen and undone by it. */
+export function readStored(tools: Tools, projectId: string, name: string): Attachment {
+  const text = tools.files.readText(pathOf(tools, projectId, name));
+  if (text === null) return nothing;
+  try {
+    return { ...nothing, ...(JSON.parse(text) as Partial<Attachment>) };
+  } catch {
+    // Written as a whole: it is not ours. Then everything differs, and is set again.
+    return nothing;
+  }
+}
+
+export function writeStored(
+  tools: Tools,
+  {
+    projectId,
+    name,
+    attachment,
+  }: { readonly projectId: string; readonly name: string; readonly attachment: Attachment },
+): void {
+  const path = pathOf(tools, projectId, name);
+  tools.files.makeDirectory(join(path, ".."), 0o755);
+  tools.files.replace(path, JSON.stringify(attachment));
+}
+
+const pathOf = (tools: Tools, projectId: string, name: string): string =>
+  join(environmentPaths(tools.paths, projectId, name).bundle, "devices.json");
