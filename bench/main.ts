@@ -1,11 +1,12 @@
 import { commandLine } from "./command-line.ts";
+import { gpu } from "./gpu.ts";
 import { launch } from "./launch.ts";
 import { pull } from "./pull.ts";
 import { record, type Suite } from "./report.ts";
 import { type Tools, tools } from "./tools.ts";
 import { unpack } from "./unpack.ts";
 
-const suites: Record<string, (tools: Tools) => Suite> = { launch, "command-line": commandLine, unpack, pull };
+const suites: Record<string, (tools: Tools) => Suite> = { launch, "command-line": commandLine, unpack, pull, gpu };
 
 const asked = process.argv.slice(2);
 for (const name of asked.length > 0 ? asked : Object.keys(suites)) {

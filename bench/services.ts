@@ -63,7 +63,7 @@ function writeCompose(root: string, names: readonly string[]): void {
 }
 
 /** A root with a static busybox and nothing else. */
-function writeRoot(root: string): void {
+export function writeRoot(root: string): void {
   for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"])
     mkdirSync(join(root, name), { recursive: true });
   const find = "command -v busybox || ls /root/bundle/rootfs/bin/busybox";

@@ -292,6 +292,14 @@ export const commands = [
     options: [],
   },
   {
+    name: "gpu",
+    args: "[action]",
+    summary: "the GPUs of this machine and who uses them; `gpu cdi` prints a CDI file of them",
+    options: [
+      { flags: "-o, --output <file>", description: "cdi: write it there, e.g. /etc/cdi/nvidia.json" },
+    ],
+  },
+  {
     name: "schema",
     args: "",
     summary: "print the JSON schema of the environment file",

@@ -32,6 +32,7 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   images: async () => (await import("./images.ts")).images,
   gc: async () => (await import("./gc.ts")).gc,
   du: async () => (await import("./du.ts")).du,
+  gpu: async () => (await import("./gpu.ts")).gpu,
   schema: async () => (await import("./schema.ts")).schema,
   doctor: async () => (await import("./doctor.ts")).doctor,
   completion: async () => (await import("./completion.ts")).completion,

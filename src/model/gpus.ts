@@ -43,3 +43,34 @@ export type Device =
     }
   /** vendor.com/class=name */
   | { readonly kind: "cdi"; readonly name: string };
+
+/** One GPU of this machine, as `pavlos gpu --json` prints it. */
+export interface GpuRow {
+  /** Place in the order of PCI addresses. */
+  readonly index: number;
+  readonly uuid: string | null;
+  readonly name: string;
+  readonly busId: string;
+  /** Of /dev/nvidiaN. */
+  readonly minor: number;
+  /** Bytes; null: nvidia-smi does not tell. */
+  readonly memory: number | null;
+  /** Version. */
+  readonly driver: string;
+  readonly excluded: boolean;
+  /** Its parts; null: it is not divided. */
+  readonly mig:
+    | readonly {
+        /** `0:1`, as `gpus` takes it. */
+        readonly name: string;
+        readonly uuid: string | null;
+        readonly gpuInstance: number;
+        readonly computeInstance: number;
+      }[]
+    | null;
+  readonly usedBy: readonly {
+    readonly project: string;
+    readonly environment: string;
+    readonly exclusive: boolean;
+  }[];
+}

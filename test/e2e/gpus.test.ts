@@ -1,6 +1,16 @@
-import { rmSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { GpuRow } from "../../src/model/gpus.ts";
 import { dgxGpus, type MachineName, machines, version } from "../fixtures/nvidia/machines.ts";
 import { writeTree } from "../fixtures/nvidia/tree.ts";
 import { callers } from "./support/callers.ts";
@@ -84,5 +94,159 @@ describe.each(callers())("GPUs as $kind", (caller) => {
     expect(at.ps("gpu").pid).toBe(pid);
     expect(inside(visible)).toBe("");
     expectCode(pavlos("diff"), 0);
+  });
+
+  it("are reserved, chosen by count, refused with a reason, and seen by `pavlos gpu`", () => {
+    write("gpus: {ids: [0], exclusive: true}");
+    at.write("environments/two.yaml", "rootfs: ../root\ngpus: 1\n");
+    expectCode(pavlos("apply", "--yes"), 0);
+    const rows = JSON.parse(expectCode(pavlos("gpu", "--json"), 0).stdout) as GpuRow[];
+    expect(
+      rows.map(({ uuid, memory, usedBy }) => [uuid, memory, usedBy.map((user) => user.environment)]),
+    ).toEqual(
+      dgxGpus.map(({ uuid }, index) => [
+        uuid,
+        81_559 * 2 ** 20,
+        index === 0 ? ["gpu"] : index === 1 ? ["two"] : [],
+      ]),
+    );
+    expect(expectCode(pavlos("gpu"), 0).stdout).toMatch(
+      /^GPU +NAME.*\n0 +NVIDIA H100.*project\/gpu \(alone\)\n/,
+    );
+    at.write("environments/two.yaml", "rootfs: ../root\ngpus: [0]\n");
+    const refused = expectCode(pavlos("apply", "--yes"), 1);
+    expect(refused.stderr).toMatch(/two: the GPU GPU-0{8}\S* is reserved by gpu of project/);
+    at.write("environments/two.yaml", "rootfs: ../root\ngpus: {count: 1, memory: 200GiB, optional: true}\n");
+    expect(expectCode(pavlos("apply", "--yes"), 0).stderr).toMatch(
+      /goes on without GPUs: 1 GPU wanted, 0 of 8 fit: GPU 0/,
+    );
+    at.write("environments/two.yaml", "rootfs: ../root\ngpus: [11]\n");
+    expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toMatch(
+      /there is no GPU 11[\s\S]*two\.yaml:2:7[\s\S]*there are 0 \(GPU-/,
+    );
+  });
+
+  it("follow the machine: an updated driver and a GPU that is gone are drift", () => {
+    machine("laptop");
+    write("gpus: all");
+    expectCode(pavlos("apply", "--yes"), 0);
+    const { pid } = at.ps("gpu");
+    machine("updated");
+    expect(expectCode(pavlos("diff"), 2).stdout).toMatch(
+      /gpu +live \(drift\)[\s\S]*the driver was updated: 580\.65\.06 -> 590\.44\.01/,
+    );
+    expectCode(pavlos("apply", "--yes"), 0);
+    expect(at.ps("gpu").pid).toBe(pid);
+    expect(inside("ls /usr/local/nvidia/lib64 | grep libcuda")).toContain("libcuda.so.590.44.01");
+    expectCode(pavlos("diff"), 0);
+    machine("none");
+    expect(expectCode(pavlos("diff"), 2).stdout).toContain("no NVIDIA driver is loaded");
+    expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toContain("no NVIDIA driver is loaded");
+    expect(at.ps("gpu").pid).toBe(pid);
+  });
+
+  it("cannot be had by tricks of a root, of CDI files, or by making nodes", () => {
+    machine("laptop");
+    const victim = join(at.directory, "victim");
+    mkdirSync(victim, { mode: 0o777 });
+    symlinkSync(victim, join(at.project, "root/usr/local"));
+    symlinkSync(join(victim, "cache"), join(at.project, "root/etc/ld.so.cache"));
+    write("gpus: all", "security: {capabilities: {add: [MKNOD]}}");
+    const applied = pavlos("apply", "--yes");
+    expect(readdirSync(victim)).toEqual([]);
+    if (applied.code === 0) expectCode(pavlos("destroy", "--yes"), 0);
+    rmSync(join(at.project, "root/usr/local"));
+    // An ordinary user's CDI file, and one of root's whose hook must not see the environment of an image.
+    const tree = env.PAVLOS_DRIVER_ROOT ?? "";
+    const hook = join(tree, "usr/bin/hook");
+    writeFileSync(hook, '#!/bin/sh\n{ /usr/bin/env; pwd; } >"${0%/*}/said"\n', { mode: 0o755 });
+    chmodSync(join(tree, "usr/bin"), 0o777);
+    const device = (name: string, containerEdits: object) =>
+      JSON.stringify({
+        cdiVersion: "0.6.0",
+        kind: `${name}.com/x`,
+        devices: [{ name: "a", containerEdits }],
+      });
+    mkdirSync(join(tree, "etc/cdi"), { recursive: true });
+    writeFileSync(
+      join(tree, "etc/cdi/mine.json"),
+      device("mine", {
+        env: ["FROM=mine"],
+        hooks: [{ hookName: "createRuntime", path: hook, args: ["hook"], env: ["LD_PRELOAD=/x"] }],
+      }),
+    );
+    writeFileSync(
+      join(tree, "etc/cdi/forged.json"),
+      device("forged", { mounts: [{ hostPath: "/root", containerPath: "/x" }] }),
+    );
+    chownSync(join(tree, "etc/cdi/forged.json"), 12_345, 12_345);
+    write("devices: [forged.com/x=a]");
+    expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toContain("it is not trusted");
+    write("devices: [mine.com/x=a]", "env: {LD_PRELOAD: /evil.so}");
+    expectCode(pavlos("apply", "--yes"), 0);
+    expect(readFileSync(join(tree, "usr/bin/said"), "utf8").replace(/^(PWD|SHLVL|_)=.*\n/gm, "")).toBe("/\n");
+    expect(
+      inside(
+        "echo $FROM; mknod /tmp/n c 195 0 2>/dev/null; head -c 1 /tmp/n 2>&1; ls /dev | grep -c nvidia; true",
+      ),
+    ).toMatch(/^mine\n.*(not permitted|No such file).*\n0$/);
+  });
+});
+
+describe.each(callers().filter(({ kind }) => kind === "root"))("as $kind", (caller) => {
+  let at: World;
+  beforeEach(() => {
+    at = world(caller);
+    busyboxRoot(at);
+  });
+  afterEach(() => at.end());
+  const driver = (name: MachineName) => ({
+    PAVLOS_DRIVER_ROOT: writeTree(join(at.directory, name), machines[name]),
+  });
+
+  it("nvidiaGpus of the first Pavlos is exactly these indexes", () => {
+    const file = at.write(
+      "box.json",
+      JSON.stringify({
+        name: "box",
+        rootFs: join(at.project, "root"),
+        nvidiaGpus: [2],
+        runtimeArgs: ["sh", "-c", nodes],
+      }),
+    );
+    const outcome = expectCode(at.pavlosWith({ env: driver("dgx") }, "run", file), 0);
+    expect(outcome.stdout).toContain(`/dev/nvidia${dgxGpus[2]?.minor} 195:${dgxGpus[2]?.minor}`);
+    expect(outcome.stdout.match(/\/dev\/nvidia\d /g)).toHaveLength(1);
+  });
+
+  it("mode: toolkit leaves the work to NVIDIA's hook, which sees none of our variables", () => {
+    const env = driver("toolkit");
+    at.write("environments/gpu.yaml", "rootfs: ../root\ngpus: {ids: [1], mode: toolkit}\n");
+    expectCode(at.pavlosWith({ env }, "apply", "--yes"), 0);
+    const said = readFileSync(join(env.PAVLOS_DRIVER_ROOT, "usr/bin/said"), "utf8");
+    expect(said.replace(/^(PWD|SHLVL|_)=.*\n/gm, "")).toBe("prestart\n");
+    const inside = at.pavlos(
+      "exec",
+      "gpu",
+      "--",
+      "sh",
+      "-c",
+      "echo $NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES",
+    );
+    expect(inside.stdout.trim()).toBe(`${dgxGpus[1]?.uuid} compute,utility`);
+    expect(expectCode(at.pavlosWith({ env: driver("dgx") }, "diff"), 2).stdout).toContain(
+      "mode: toolkit needs",
+    );
+  });
+
+  it("a glibc inside finds the driver's libraries by the cache that was written for it", () => {
+    const env = driver("laptop");
+    at.write("environments/gpu.yaml", "gpus: all\n");
+    expectCode(at.pavlosWith({ env }, "apply", "--yes"), 0);
+    const preload = (name: string) =>
+      at.pavlos("exec", "gpu", "--", "/bin/sh", "-c", `LD_PRELOAD=${name} /bin/true`).stderr;
+    expect(preload("libcuda.so.1")).toBe("");
+    expect(preload("libnvidia-ml.so.1")).toBe("");
+    expect(preload("libnothing.so.1")).toContain("cannot be preloaded");
   });
 });

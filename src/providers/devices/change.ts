@@ -13,7 +13,7 @@ import { problemOf } from "../../native/native.ts";
 import type { Container, OciMount } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { type AttachedNode, type Attachment, deviceOf } from "./attachment.ts";
-import { allRules } from "./contribute.ts";
+import { allRules, driverInProc } from "./contribute.ts";
 
 /** From what a running container has to what it is to have. */
 export interface Turn {
@@ -52,8 +52,13 @@ export async function turnLive(
   const busy = await holdersOf(tools, turn, container);
   if (busy !== null) return fail(busy);
   const { removals, additions } = mountTurn(turn, container.id);
+  // What hid the driver's part of /proc from a container without GPUs.
+  const shown =
+    turn.from.gpus.length === 0 && turn.to.gpus.length > 0
+      ? [{ id: container.id, action: "remove", target: driverInProc } as const]
+      : [];
   const answers = [
-    ...(await changeMounts(tools.native, [...removals, ...additions])),
+    ...(await changeMounts(tools.native, [...shown, ...removals, ...additions])),
     ...(await changeDevices(tools.native, [deviceTurn(turn, container.id)])),
   ];
   const failed = answers.find((answer) => answer !== null);
@@ -75,10 +80,11 @@ export function mountTurn(
   );
   return {
     removals: removed.map(({ destination }) => ({ id, action: "remove", target: destination })),
-    additions: added.map(({ destination, source, options }) => ({
+    additions: added.map(({ destination, type, source, options }) => ({
       id,
       action: "replace",
       target: destination,
+      ...(type === "tmpfs" ? { type } : {}),
       ...(source === undefined ? {} : { source }),
       ...(options === undefined ? {} : { options }),
     })),

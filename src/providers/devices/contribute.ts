@@ -4,6 +4,9 @@ import { deviceRules, everyDevice } from "../../oci/system.ts";
 import type { Contribution } from "../provider.ts";
 import { type Attachment, deviceOf, rulesOf } from "./attachment.ts";
 
+/** What the kernel's part of the driver tells about all GPUs, in every procfs. */
+export const driverInProc = "/proc/driver/nvidia";
+
 /** An attachment as a part of config.json. */
 export function contributionOf(
   environment: Environment,

@@ -7,7 +7,7 @@ import type { Checked, Container, Context, Contribution, Provider } from "../pro
 import type { Tools } from "../tools.ts";
 import type { Attachment } from "./attachment.ts";
 import { changeVariables, holdersOf, turnLive } from "./change.ts";
-import { contributionOf } from "./contribute.ts";
+import { contributionOf, driverInProc } from "./contribute.ts";
 import { makeSkeleton } from "./nvidia/directory.ts";
 import { observeDevices } from "./observe.ts";
 import { conflictOf, type Reservation, release, reservations, reserve } from "./reservations.ts";
@@ -15,30 +15,53 @@ import { concerned, lookAtMachine, type Plan, planOf, type Refused } from "./res
 import { readStored, writeStored } from "./stored.ts";
 
 /** Device nodes, CDI devices of any vendor, and GPUs. */
-export const makeDevicesProvider = (tools: Tools): Provider => ({
-  name: "devices",
-  fields: ["gpus", "devices"],
-  check: (environments, context) => check(tools, environments, context),
-  observe: async (instances, context) => observeDevices(tools, lookAtMachine(tools), { instances, context }),
-  contribute: (environment, context) => contribute(tools, environment, context),
-  change: (environment, _fields, context, container) => change(tools, environment, { context, container }),
-  obstacle: (environment, context, container) => obstacle(tools, environment, { context, container }),
-  async remove(name, context) {
-    await release(tools, containerIdOf(context.project.id, name));
-    return success(undefined);
-  },
-});
+export function makeDevicesProvider(tools: Tools): Provider {
+  const desk: Desk = { intended: new Map(), last: Promise.resolve() };
+  return {
+    name: "devices",
+    fields: ["gpus", "devices"],
+    check: (environments, context) => check(tools, environments, { context, desk }),
+    observe: async (instances, context) =>
+      observeDevices(tools, lookAtMachine(tools), { instances, context }),
+    contribute: (environment, context) => contribute(tools, environment, { context, desk }),
+    change: (environment, _fields, context, container) =>
+      change(tools, environment, { context, desk, container }),
+    obstacle: (environment, context, container) => obstacle(tools, environment, { context, container }),
+    async remove(name, context) {
+      await release(tools, containerIdOf(context.project.id, name));
+      return success(undefined);
+    },
+  };
+}
+
+/** What environments of one command have to know of each other. */
+interface Desk {
+  /** GPUs that `check` chose, by container: then nobody else's choice takes them. */
+  readonly intended: Map<string, readonly string[]>;
+  /** Claims are made one after another: each sees those before it. */
+  last: Promise<unknown>;
+}
+
+interface At {
+  readonly context: Context;
+  readonly desk: Desk;
+}
 
 async function check(
   tools: Tools,
   environments: readonly Checked[],
-  context: Context,
+  { context, desk }: At,
 ): Promise<{ readonly problems: readonly Problem[]; readonly notices: readonly Notice[] }> {
   const problems: Problem[] = [];
   const notices: Notice[] = [];
   const machine = lookAtMachine(tools);
   let others = reservations(tools);
-  for (const { environment } of environments.filter((one) => concerned(one.environment))) {
+  // Who names a GPU comes before who takes any.
+  const named = ({ environment }: Checked) => (typeof environment.gpus?.want === "object" ? 0 : 1);
+  const ordered = environments
+    .filter(({ environment }) => concerned(environment))
+    .toSorted((left, right) => named(left) - named(right));
+  for (const { environment } of ordered) {
     const { name, gpus } = environment;
     const container = containerIdOf(context.project.id, name);
     const planned = await planOf(tools, machine, { environment, users: usersOf(others, container) });
@@ -57,6 +80,7 @@ async function check(
     };
     const conflict = conflictOf(tools, wanted, others);
     if (conflict !== null) problems.push(taken(conflict, environment, context));
+    desk.intended.set(container, wanted.gpus);
     others = [...others.filter((other) => other.container !== container), wanted];
   }
   return { problems, notices };
@@ -65,7 +89,7 @@ async function check(
 async function contribute(
   tools: Tools,
   environment: Environment,
-  context: Context,
+  { context, desk }: At,
 ): Promise<Result<Contribution, Problem>> {
   const { name } = environment;
   if (!concerned(environment)) {
@@ -73,10 +97,10 @@ async function contribute(
       await tools.files.remove(
         `${environmentPaths(tools.paths, context.project.id, name).bundle}/devices.json`,
       );
-      return {};
+      return hiding(tools);
     });
   }
-  const planned = await claim(tools, environment, context);
+  const planned = await claim(tools, environment, { context, desk });
   if (!planned.ok) return planned;
   const { attachment } = planned.value;
   return attempt(`the devices of ${name} cannot be prepared`, () => {
@@ -85,15 +109,19 @@ async function contribute(
   });
 }
 
+/** Without GPUs nothing of the driver is seen. */
+const hiding = ({ files }: Tools): Contribution =>
+  files.status(driverInProc) === null ? {} : { maskedPaths: [driverInProc] };
+
 async function change(
   tools: Tools,
   environment: Environment,
-  { context, container }: { readonly context: Context; readonly container: Container },
+  { context, desk, container }: At & { readonly container: Container },
 ): Promise<Result<void, Problem>> {
   const { name } = environment;
   const projectId = context.project.id;
   const from = readStored(tools, projectId, name);
-  const planned = await claim(tools, environment, context);
+  const planned = await claim(tools, environment, { context, desk });
   if (!planned.ok) return planned;
   const turn = { environment, from, to: planned.value.attachment };
   const done = await turnLive(tools, turn, container);
@@ -119,17 +147,22 @@ async function obstacle(
 }
 
 /** Plans, makes what is to be mounted, and reserves. */
-async function claim(
+function claim(tools: Tools, environment: Environment, at: At): Promise<Result<Plan, Problem>> {
+  const own = at.desk.last.then(() => claimNow(tools, environment, at));
+  at.desk.last = own.catch(() => undefined);
+  return own;
+}
+
+async function claimNow(
   tools: Tools,
   environment: Environment,
-  context: Context,
+  { context, desk }: At,
 ): Promise<Result<Plan, Problem>> {
   const container = containerIdOf(context.project.id, environment.name);
-  const users = usersOf(
-    reservations(tools),
-    container,
-    readStored(tools, context.project.id, environment.name),
-  );
+  const stored = readStored(tools, context.project.id, environment.name);
+  const users = usersOf(reservations(tools), container, stored);
+  for (const [other, gpus] of desk.intended)
+    for (const key of gpus) (other === container ? users.own : users.used).add(key);
   const planned = await planOf(tools, lookAtMachine(tools), { environment, users });
   if (!planned.ok) return failure(problemOf(planned.failure, environment, context));
   const made = await attempt(`the driver's directory for ${environment.name} cannot be made`, () => {

@@ -105,6 +105,7 @@ async function attachGpus(
     request: {
       gpus: { ...gpus, want: own },
       readonly: environment.readonly,
+      masks: environment.security.masks && !environment.security.privileged,
       store: join(storePath(tools.paths), "drivers"),
       ...users,
     },
@@ -113,7 +114,7 @@ async function attachGpus(
   const { attachment, skeleton, notices } = resolved.value;
   return success({
     attachment: joined([cdi.value, attachment]),
-    skeletons: skeleton === null || skeleton.files.length === 0 ? [] : [skeleton],
+    skeletons: skeleton === null ? [] : [skeleton],
     notices,
   });
 }

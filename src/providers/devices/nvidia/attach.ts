@@ -20,6 +20,8 @@ export interface Attaching {
   readonly store: string;
   /** The root is read-only: only what needs no place in it comes in. */
   readonly readonly: boolean;
+  /** /proc/driver/nvidia/params where that is to be seen changed; null: /proc stays as it is. */
+  readonly params: string | null;
 }
 
 /** A directory to be mounted: empty files for the driver's to lie on, and links. */
@@ -28,6 +30,8 @@ export interface Skeleton {
   readonly directory: string;
   readonly files: readonly string[];
   readonly links: Readonly<Record<string, string>>;
+  /** Files with something in them. */
+  readonly texts: Readonly<Record<string, string>>;
 }
 
 /** Everything that the chosen GPUs need inside. Pure. */
@@ -57,6 +61,7 @@ export function attachmentOf(attaching: Attaching): Attachment {
     mounts: [
       ...(files.length > 0 ? [bind(skeleton.directory, inside), ...files] : []),
       ...placed.map((file) => placedMount(file, root)),
+      ...procMounts(attaching, skeleton),
     ],
     loader: readonly ? [] : directories,
     env: {
@@ -82,11 +87,30 @@ export function skeletonOf(attaching: Attaching): Skeleton {
       library.links.map((link) => [`${folderOf(library)}/${link}`, library.file] as const),
     ),
   );
+  const texts: Record<string, string> =
+    attaching.params === null ? {} : { params: withoutDeviceFiles(attaching.params) };
   const key = createHash("sha256")
-    .update(JSON.stringify([files, links]))
+    .update(JSON.stringify([files, links, texts]))
     .digest("hex")
     .slice(0, 16);
-  return { directory: join(attaching.store, `${attaching.driver.version}-${key}`), files, links };
+  return { directory: join(attaching.store, `${attaching.driver.version}-${key}`), files, links, texts };
+}
+
+/** The driver's tools then make no nodes by themselves. */
+const withoutDeviceFiles = (params: string): string =>
+  params.replace(/^ModifyDeviceFiles:.*$/m, "ModifyDeviceFiles: 0");
+
+/** Of /proc/driver/nvidia only the chosen GPUs are shown. */
+function procMounts({ gpus, chosen, params }: Attaching, skeleton: Skeleton): readonly OciMount[] {
+  if (params === null || !gpus.mask) return [];
+  const quiet = ["nosuid", "nodev", "noexec"];
+  const directory = "/proc/driver/nvidia/gpus";
+  const addresses = [...new Set(chosen.map(({ gpu }) => gpu.busId))];
+  return [
+    bind(join(skeleton.directory, "params"), "/proc/driver/nvidia/params"),
+    { destination: directory, type: "tmpfs", source: "tmpfs", options: [...quiet, "mode=555", "size=64k"] },
+    ...addresses.map((address) => bind(`${directory}/${address}`, `${directory}/${address}`)),
+  ];
 }
 
 /** The nodes of the chosen GPUs and those that every user of the driver opens. */

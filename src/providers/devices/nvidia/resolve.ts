@@ -8,7 +8,7 @@ import { attachmentOf, librariesOf, type Skeleton, skeletonOf } from "./attach.t
 import { detailsOf } from "./details.ts";
 import { findDriver, findDriverFiles } from "./discover.ts";
 import type { Driver, DriverFiles } from "./model.ts";
-import { type Choice, type Refusal, select } from "./select.ts";
+import { type Choice, type Chosen, keyOf, type Refusal, select } from "./select.ts";
 
 export interface Found {
   readonly driver: Driver;
@@ -16,7 +16,12 @@ export interface Found {
 }
 
 export interface GpuRefusal {
-  readonly code: Refusal["code"] | "driver-missing" | "driver-mismatch" | "device-missing";
+  readonly code:
+    | Refusal["code"]
+    | "toolkit-missing"
+    | "driver-missing"
+    | "driver-mismatch"
+    | "device-missing";
   readonly message: string;
   readonly hint: string;
 }
@@ -35,6 +40,8 @@ export interface GpuRequest {
   readonly store: string;
   readonly used: ReadonlySet<string>;
   readonly own: ReadonlySet<string>;
+  /** security.masks: parts of /proc are hidden. */
+  readonly masks: boolean;
 }
 
 /** The driver and its files; null: none. */
@@ -59,6 +66,7 @@ export function resolveGpus(
     return success({ attachment: nothing, skeleton: null, notices: [notice] });
   }
   if (found === null) return success({ attachment: nothing, skeleton: null, notices: [] });
+  if (gpus.mode === "toolkit") return byToolkit(tools, tree, { gpus, found, chosen: chosen.value });
   const stale = mismatch(found, gpus);
   if (stale !== null) return failure(stale);
   const attaching = {
@@ -68,11 +76,50 @@ export function resolveGpus(
     root: tree.root,
     store: request.store,
     readonly: request.readonly,
+    params: paramsOf(tree, request),
   };
   const attachment = attachmentOf(attaching);
   const absent = absentNode(tools, attachment, found.driver);
   if (absent !== null) return failure(absent);
   return success({ attachment, skeleton: skeletonOf(attaching), notices: [] });
+}
+
+/** Only the machine's own /proc is the one that containers see. */
+const paramsOf = (tree: DriverTree, { masks, gpus }: GpuRequest): string | null =>
+  tree.root === "" && masks && gpus.mask ? tree.text("/proc/driver/nvidia/params") : null;
+
+/** NVIDIA's own hook, which runs nvidia-container-cli; it takes what it is to do from these variables. */
+function byToolkit(
+  { host }: Tools,
+  tree: DriverTree,
+  { gpus, found, chosen }: { readonly gpus: Gpus; readonly found: Found; readonly chosen: readonly Chosen[] },
+): Result<Resolved, GpuRefusal> {
+  const path = "/usr/bin/nvidia-container-runtime-hook";
+  const refuse = (message: string, hint: string) =>
+    failure({ code: "toolkit-missing" as const, message, hint });
+  const native = "leave out mode: toolkit; Pavlos attaches GPUs by itself";
+  if (tree.status(path) === null)
+    return refuse(`mode: toolkit needs ${path}`, `apt-get install nvidia-container-toolkit, or ${native}`);
+  if (host.caller.uid !== 0) return refuse("mode: toolkit needs root", native);
+  const hook = {
+    point: "prestart",
+    path: `${tree.root}${path}`,
+    args: ["nvidia-container-runtime-hook", "prestart"],
+  } as const;
+  const devices = chosen.map(({ gpu, mig }) =>
+    mig === null ? (gpu.uuid ?? String(gpu.index)) : `${gpu.index}:${mig.index}`,
+  );
+  const attachment: Attachment = {
+    ...nothing,
+    env: {
+      NVIDIA_VISIBLE_DEVICES: devices.join(","),
+      NVIDIA_DRIVER_CAPABILITIES: gpus.capabilities.join(","),
+    },
+    hooks: [hook],
+    gpus: chosen.map(keyOf),
+    about: { driver: found.driver.version, mode: "toolkit" },
+  };
+  return success({ attachment, skeleton: null, notices: [] });
 }
 
 function choose(
