@@ -47,7 +47,7 @@ impl Cache {
                 .path
                 .strip_prefix(directory)
                 .and_then(|rest| rest.strip_prefix(b"/"));
-            !below.is_some_and(|rest| !rest.contains(&b'/'))
+            below.is_none_or(|rest| rest.contains(&b'/'))
         });
     }
 
