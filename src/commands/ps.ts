@@ -1,3 +1,4 @@
+import type { Instance } from "../model/instance.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import { instanceDocument, missingDocument } from "../ui/documents.ts";
@@ -5,7 +6,7 @@ import { type Listed, renderInstances } from "../ui/instances.ts";
 import type { Invocation, Verb } from "./invocation.ts";
 import { lookAt } from "./look.ts";
 import { findProject, recordedProjects } from "./projects.ts";
-import type { Project } from "./session.ts";
+import { openTools, type Project } from "./session.ts";
 
 /** `pavlos ps`: what exists, and what the files name and nobody has made yet (missing). */
 export const ps: Verb = async (invocation) => {
@@ -62,11 +63,13 @@ async function entriesOf(
     invocation.terminal.err(`! the files have problems, \`pavlos diff\` shows them: ${problems[0]?.message}`);
   const { name } = project.identity;
   const shown = everywhere ? name : null;
+  const gpus = await gpusOf(project, instances);
   const made = instances.map((instance): Entry => {
     const { record, process } = instance;
+    const own = gpus.get(instance.name) ?? [];
     return {
-      listed: { ...process, project: shown, name: instance.name, rootfs: record.spec.rootfs },
-      document: instanceDocument(name, instance),
+      listed: { ...process, project: shown, name: instance.name, rootfs: record.spec.rootfs, gpus: own },
+      document: { ...instanceDocument(name, instance), gpus: own },
     };
   });
   const missing = unmade.map((environment): Entry => {
@@ -78,5 +81,20 @@ async function entriesOf(
   });
   return success(
     [...made, ...missing].sort((left, right) => (left.listed.name < right.listed.name ? -1 : 1)),
+  );
+}
+
+/** By environment, UUIDs (or PCI addresses) of the GPUs that it has; what has none costs nothing. */
+async function gpusOf(
+  project: Project,
+  instances: readonly Instance[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const having = instances.filter(({ record, process }) => record.spec.gpus !== null && process.pid !== null);
+  if (having.length === 0) return new Map();
+  const tools = openTools(project);
+  if (!tools.ok) return new Map();
+  const { readStored } = await import("../providers/devices/stored.ts");
+  return new Map(
+    having.map(({ name }) => [name, readStored(tools.value, project.identity.id, name).gpus] as const),
   );
 }

@@ -16,6 +16,8 @@ export interface Listed {
   readonly startedAt: string | null;
   readonly exitCode: number | null;
   readonly rootfs: Rootfs;
+  /** UUIDs or PCI addresses; the column is there when one has any. */
+  readonly gpus?: readonly string[];
 }
 
 export interface ListOptions {
@@ -26,7 +28,16 @@ export interface ListOptions {
 
 export function renderInstances(list: readonly Listed[], { style, base, now }: ListOptions): string {
   const withProject = list.some((item) => item.project !== null);
-  const header = [...(withProject ? ["PROJECT"] : []), "NAME", "STATUS", "PID", "SINCE", "ROOT"];
+  const withGpus = list.some(({ gpus = [] }) => gpus.length > 0);
+  const header = [
+    ...(withProject ? ["PROJECT"] : []),
+    "NAME",
+    "STATUS",
+    "PID",
+    "SINCE",
+    "ROOT",
+    ...(withGpus ? ["GPUS"] : []),
+  ];
   const rows = list.map((item) => [
     ...(withProject ? [item.project ?? ""] : []),
     item.name,
@@ -36,9 +47,13 @@ export function renderInstances(list: readonly Listed[], { style, base, now }: L
       ? "-"
       : formatAge(now.getTime() - Date.parse(item.startedAt)),
     rootCell(item.rootfs, base),
+    ...(withGpus ? [(item.gpus ?? []).map(shortGpu).join(" ") || "-"] : []),
   ]);
   return renderTable(header, rows, style);
 }
+
+/** As much of a UUID as tells them apart. */
+const shortGpu = (key: string): string => key.replace(/^(GPU-[0-9a-f]{8})[0-9a-f-]*/, "$1");
 
 const colors = {
   running: "green",
