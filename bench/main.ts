@@ -6,7 +6,13 @@ import { record, type Suite } from "./report.ts";
 import { type Tools, tools } from "./tools.ts";
 import { unpack } from "./unpack.ts";
 
-const suites: Record<string, (tools: Tools) => Suite> = { launch, "command-line": commandLine, unpack, pull, gpu };
+const suites: Record<string, (tools: Tools) => Suite> = {
+  launch,
+  "command-line": commandLine,
+  unpack,
+  pull,
+  gpu,
+};
 
 const asked = process.argv.slice(2);
 for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
