@@ -31,6 +31,7 @@ use serde::Serialize;
 use crate::error::{Context, Error, Result};
 pub use crate::unpack::dirs::{magic_path, timestamps};
 use crate::unpack::entry::{Ending, Entries};
+use crate::unpack::inflate::Inflated;
 pub use crate::unpack::name::{show, split};
 pub use crate::unpack::owner::{Owner, Squash};
 use crate::unpack::stream::Stream;
@@ -100,20 +101,23 @@ pub fn unpack(archive: File, root: OwnedFd, options: Options) -> Result<Summary>
     rustix::process::umask(Mode::empty());
     let disk = root.try_clone().at("duplicate descriptor", "root")?;
     let (reader, digest) = source::read(archive, options.progress)?;
-    let data = inflate::inflate(reader)?;
-    let (data, diff_id, marker) = match options.content {
-        Content::Archive => (data, None, Marker::Auto),
-        Content::Layer(marker) => {
+    let marker = match options.content {
+        Content::Archive => None,
+        Content::Layer(marker) => Some(marker),
+    };
+    let (data, hashed) = match (inflate::inflate(reader)?, marker) {
+        (Inflated::Other(data), Some(_)) => {
             let (data, pending) = hash::hash(data)?;
-            (data, Some(pending), marker)
+            (data, Some(pending))
         }
+        (Inflated::Other(data) | Inflated::Same(data), _) => (data, None),
     };
     let ending = match options.content {
         Content::Archive => Ending::Marked,
         Content::Layer(_) => Ending::Any,
     };
     let mut entries = Entries::new(Stream::new(data, options.max_bytes), ending);
-    let whiteouts = diff_id.is_some().then(Whiteouts::default);
+    let whiteouts = marker.map(|_| Whiteouts::default());
     let mut tree = Tree::new(
         root,
         options.owner,
@@ -125,12 +129,16 @@ pub fn unpack(archive: File, root: OwnedFd, options: Options) -> Result<Summary>
         tree.place(&entry, &mut entries)?;
         count += 1;
     }
-    let finished = tree.finish(marker)?;
+    let finished = tree.finish(marker.unwrap_or(Marker::Auto))?;
     drop(entries);
     let digest = digest
         .join()
         .map_err(|_| Error::new("read archive", "", "the reading thread stopped"))?;
-    let diff_id = diff_id.map(hash::Pending::digest).transpose()?;
+    let diff_id = match (marker, hashed) {
+        (_, Some(pending)) => Some(pending.digest()?),
+        (Some(_), None) => Some(digest.sha256.clone()),
+        (None, None) => None,
+    };
     options.expected.check(&digest.sha256, diff_id.as_deref())?;
     if options.sync {
         syncfs(&disk).at("sync file system", "root")?;

@@ -1,6 +1,9 @@
-import { readdirSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { image, writeLayout } from "../support/oci.ts";
+import { busyboxLayer } from "./support/busybox-image.ts";
 import { callers } from "./support/callers.ts";
 import { busyboxArchive } from "./support/roots.ts";
 import { expectCode, type World, world } from "./support/world.ts";
@@ -66,6 +69,22 @@ describe.each(callers())("the store as $kind", (caller) => {
     expectCode(at.pavlos("apply", "--yes"), 0);
     expect(expectCode(at.pavlos("exec", "api", "--", "cat", "/etc/passwd"), 0).stdout).not.toContain("evil");
     expect(json("images", "verify")).toMatchObject({ layers: 1, damages: [] });
+  });
+
+  it("never follows an image's /etc/passwd out of the root", () => {
+    const secret = at.write("secret", "evil:x:0:0::/:/bin/sh\n");
+    const before = readFileSync(secret, "utf8");
+    const link = { path: "etc/passwd", type: "symlink" as const, target: secret };
+    const climbing = { ...link, path: "etc/group", target: `../../../../../..${secret}` };
+    const layer = busyboxLayer().filter(({ path }) => !/^etc\/(passwd|group)$/.test(path));
+    writeLayout(join(at.project, "image"), { test: image({ layers: [[...layer, link, climbing]] }) });
+    execFileSync("chown", ["-R", `${caller.uid}:${caller.gid}`, join(at.project, "image")]);
+    const root = 'rootfs: {image: "oci:../image:test"}\ncommand: [sleep, "1000"]\n';
+    at.write("environments/api.yaml", `${root}user: evil\n`);
+    expect(expectCode(at.pavlos("apply", "--yes"), 1).stderr).toContain("evil");
+    at.write("environments/api.yaml", `${root}user: root\n`);
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    expect(readFileSync(secret, "utf8")).toBe(before);
   });
 
   it("says what is wrong with its options", () => {

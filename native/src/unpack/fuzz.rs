@@ -17,8 +17,18 @@ mod builder;
 
 use builder::{Header, Tar};
 
-const TIME: Duration = Duration::from_secs(3);
-const ROUNDS: u64 = 4000;
+/// How long, and at most how many archives; with PAVLOS_LONG=1 half an hour of new ones.
+fn limits() -> (Duration, std::ops::Range<u64>) {
+    let long = std::env::var_os("PAVLOS_LONG").is_some_and(|value| value == "1");
+    match long {
+        true => {
+            let first = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+            let first = u64::try_from(first).unwrap() << 20;
+            (Duration::from_secs(1800), first..u64::MAX)
+        }
+        false => (Duration::from_secs(3), 0..4000),
+    }
+}
 
 #[test]
 fn mutated_archives_neither_panic_nor_reach_outside() {
@@ -27,8 +37,11 @@ fn mutated_archives_neither_panic_nor_reach_outside() {
     fs::write(base.join("outside/secret"), "secret").unwrap();
     let start = Instant::now();
     let mut unpacked = 0;
-    for seed in 0..ROUNDS {
-        if start.elapsed() > TIME {
+    let (time, seeds) = limits();
+    let mut rounds = 0_u64;
+    for seed in seeds {
+        rounds += 1;
+        if start.elapsed() > time {
             break;
         }
         let archive = mutated(seed);
@@ -56,6 +69,7 @@ fn mutated_archives_neither_panic_nor_reach_outside() {
         );
     }
     fs::remove_dir_all(&base).unwrap();
+    eprintln!("{rounds} archives, {unpacked} of them good");
     assert!(
         unpacked > 0,
         "not one archive was good: the mutations test nothing"

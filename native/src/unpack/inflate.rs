@@ -17,13 +17,20 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 /// What an xz decoder may use, in KiB: `xz -9` needs 65 MiB.
 const XZ_MEMORY_KIB: u32 = 100 * 1024;
 
-/// A reader of the tar stream inside `archive`.
-pub fn inflate(mut archive: Reader) -> Result<Reader> {
+/// The tar stream inside of an archive.
+pub enum Inflated {
+    /// It is the archive itself: their digests are the same.
+    Same(Reader),
+    Other(Reader),
+}
+
+/// The tar stream inside `archive`.
+pub fn inflate(mut archive: Reader) -> Result<Inflated> {
     let start = archive
         .fill_buf()
         .map_err(|error| pipe::explain("read archive", error))?;
     match Format::of(start)? {
-        Format::Plain => Ok(archive),
+        Format::Plain => return Ok(Inflated::Same(archive)),
         Format::Gzip => spawn("inflate gzip", Gzip::Between(archive)),
         Format::Zstd => {
             let mut decoder = ZstdDecoder::with_buffer(archive).at("inflate zstd", "")?;
@@ -37,6 +44,7 @@ pub fn inflate(mut archive: Reader) -> Result<Reader> {
             XzReader::new_mem_limit(archive, true, XZ_MEMORY_KIB),
         ),
     }
+    .map(Inflated::Other)
 }
 
 #[derive(Debug, PartialEq, Eq)]
