@@ -37,6 +37,7 @@ async function readIndex(pieces: Pieces, path: string): Promise<ReadonlyMap<stri
     const size = long.size ?? entry.size;
     const start = position + block;
     position = start + Math.ceil(size / block) * block;
+    if (!Number.isSafeInteger(position) || size < 0) throw broken(path, "a size in it is impossible");
     if (entry.type === "x" || entry.type === "L") {
       if (size > longestName) throw broken(path, "a name in it is too long");
       const data = await pieces.at(start, size);
@@ -57,6 +58,7 @@ async function readIndex(pieces: Pieces, path: string): Promise<ReadonlyMap<stri
 }
 
 function refuseCompressed(header: Buffer, path: string): void {
+  if (header.length < 4) throw broken(path, "it is empty");
   const kind =
     header[0] === 0x1f && header[1] === 0x8b ? "gzip" : header.readUInt32BE(0) === 0x28b52ffd ? "zstd" : null;
   if (kind === null) return;
