@@ -71,9 +71,10 @@ function project({ pavlos }: Tools, { directory, root, name, gpus }: Wanted): Ti
 function discovery(): number | null {
   const source = `
     const { driverTreeOf } = await import(${JSON.stringify(join(import.meta.dirname, "../src/host/driver-tree.ts"))});
-    const { lookForDriver } = await import(${JSON.stringify(join(import.meta.dirname, "../src/providers/devices/nvidia/resolve.ts"))});
+    const { findDriver, findDriverFiles } = await import(${JSON.stringify(join(import.meta.dirname, "../src/providers/devices/nvidia/discover.ts"))});
     const begin = performance.now();
-    lookForDriver(driverTreeOf(process.env), "6.12.0");
+    const tree = driverTreeOf(process.env);
+    findDriverFiles(tree, findDriver(tree), { arch: process.arch, kernel: "6.12.0" });
     console.log(performance.now() - begin);`;
   const times = Array.from({ length: rounds }, () => {
     const done = spawnSync(process.execPath, ["--input-type=module", "-e", source], { encoding: "utf8" });

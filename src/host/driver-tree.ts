@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-} from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { numbersOf } from "./devices.ts";
 import { errnoOf, isMissing } from "./errno.ts";
@@ -21,7 +12,9 @@ export interface DriverTree {
   /** "" is the machine itself. */
   readonly root: string;
   readonly text: (path: string) => string | null;
-  readonly bytes: (path: string, length?: number) => Uint8Array | null;
+  readonly bytes: (path: string) => Uint8Array | null;
+  /** A part of a file: libraries of drivers have a hundred megabytes. Shorter at its end. */
+  readonly part: (path: string, from: number, length: number) => Uint8Array | null;
   /** Sorted; empty: no such directory. */
   readonly list: (path: string) => readonly string[];
   /** With links followed. */
@@ -54,8 +47,8 @@ export function driverTree(root: string): DriverTree {
   return {
     root,
     text: (path) => read(path, (file) => readFileSync(file, "utf8")),
-    bytes: (path, length) =>
-      read(path, (file) => (length === undefined ? readFileSync(file) : head(file, length))),
+    bytes: (path) => read(path, (file) => readFileSync(file)),
+    part: (path, from, length) => read(path, (file) => partOf(file, from, length)),
     list: (path) => read(path, (file) => readdirSync(file).sort()) ?? [],
     status: (path) => {
       const file = at(path);
@@ -86,11 +79,11 @@ function statusOf(file: string): TreeStatus {
   return { kind, uid, gid, mode: mode & 0o7777, size, mtimeMs, ...numbersOf(stats.rdev) };
 }
 
-function head(file: string, length: number): Uint8Array {
+function partOf(file: string, from: number, length: number): Uint8Array {
   const descriptor = openSync(file, "r");
   try {
-    const buffer = Buffer.alloc(Math.min(length, fstatSync(descriptor).size));
-    return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, 0));
+    const buffer = Buffer.alloc(length);
+    return buffer.subarray(0, readSync(descriptor, buffer, 0, length, from));
   } finally {
     closeSync(descriptor);
   }

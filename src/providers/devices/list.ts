@@ -11,7 +11,7 @@ import { reservations } from "./reservations.ts";
 /** The GPUs of this machine, as the driver tells of them, and who uses them. */
 export function listGpus(tools: Tools): readonly GpuRow[] {
   const tree = driverTreeOf(tools.env);
-  const found = lookForDriver(tree, tools.host.kernel);
+  const found = lookForDriver(tree, tools);
   if (found === null) return [];
   const details = detailsOf(tools, tree, found);
   const users = reservations(tools);
@@ -45,7 +45,7 @@ export function listGpus(tools: Tools): readonly GpuRow[] {
 /** A CDI file for other engines of what Pavlos found; null: there is no driver. */
 export function cdiOfMachine(tools: Tools): Cdi | null {
   const tree = driverTreeOf(tools.env);
-  const found = lookForDriver(tree, tools.host.kernel);
+  const found = lookForDriver(tree, tools);
   if (found === null || found.driver.gpus.length === 0) return null;
   return writeCdi(tree, found);
 }

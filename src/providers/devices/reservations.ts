@@ -29,7 +29,7 @@ export function reservations(place: Place): readonly Reservation[] {
   const { files, paths } = place;
   const names = files.list(directoryOf(place)) ?? [];
   return names.flatMap((name) => {
-    if (!name.endsWith(".json") || name.startsWith("details-")) return [];
+    if (!name.endsWith(".json")) return [];
     const reservation = parse(files.readText(join(directoryOf(place), name)));
     if (reservation === null) return [];
     const state = readContainerState(files, containersPath(paths), reservation.container);

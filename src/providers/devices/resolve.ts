@@ -48,7 +48,7 @@ export function lookAtMachine(tools: Tools): Machine {
   return {
     tree,
     driver: () => {
-      driver = driver === undefined ? lookForDriver(tree, tools.host.kernel) : driver;
+      driver = driver === undefined ? lookForDriver(tree, tools) : driver;
       return driver;
     },
     specs: () => {

@@ -35,7 +35,7 @@ function cachePath(paths: StatePaths, tree: DriverTree, driver: Driver): string 
   const key = createHash("sha256")
     .update(JSON.stringify([bootId(), tree.root, driver.version, layout]))
     .digest("hex");
-  return join(paths.run, "gpus", `details-${key.slice(0, 16)}.json`);
+  return join(paths.run, "gpus", "cache", `details-${key.slice(0, 16)}.json`);
 }
 
 function ask(tree: DriverTree, files: DriverFiles): DetailsByGpu | null {

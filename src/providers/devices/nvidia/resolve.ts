@@ -5,6 +5,7 @@ import type { Notice } from "../../../model/source.ts";
 import type { Tools } from "../../tools.ts";
 import { type Attachment, nothing } from "../attachment.ts";
 import { attachmentOf, librariesOf, type Skeleton, skeletonOf } from "./attach.ts";
+import { cachedFiles } from "./cache.ts";
 import { detailsOf } from "./details.ts";
 import { findDriver, findDriverFiles } from "./discover.ts";
 import type { Driver, DriverFiles } from "./model.ts";
@@ -45,11 +46,19 @@ export interface GpuRequest {
 }
 
 /** The driver and its files; null: none. */
-export function lookForDriver(tree: DriverTree, kernel: string): Found | null {
+export function lookForDriver(
+  tree: DriverTree,
+  tools: Pick<Tools, "files" | "paths" | "host">,
+): Found | null {
   const driver = findDriver(tree);
   if (driver === null) return null;
   const arch = process.arch === "arm64" ? "arm64" : "x64";
-  return { driver, files: findDriverFiles(tree, driver, { arch, kernel }) };
+  const { kernel } = tools.host;
+  const files = cachedFiles(tools, tree, {
+    driver,
+    find: () => findDriverFiles(tree, driver, { arch, kernel }),
+  });
+  return { driver, files };
 }
 
 /** What is attached for the GPUs of an environment, or why they cannot be. Changes nothing. */
