@@ -1,5 +1,6 @@
 import { realPrograms } from "../host/programs.ts";
 import { makeDevicesProvider } from "./devices/provider.ts";
+import type { DeviceTools } from "./devices/resolve.ts";
 import { makeForeground } from "./launch/bundle.ts";
 import { makeLauncher } from "./launch/launcher.ts";
 import { makeLaunchProvider } from "./launch/provider.ts";
@@ -42,7 +43,7 @@ export function makeRegistry(tools: Tools): Registry {
       network,
       makeMountsProvider(tools),
       makeResourcesProvider(tools),
-      makeDevicesProvider(tools),
+      makeDevicesProvider({ ...tools, imageVariables: variablesOf(stacks) }),
       makeLaunchProvider(tools),
     ],
     launcher: makeLauncher(tools),
@@ -50,3 +51,12 @@ export function makeRegistry(tools: Tools): Registry {
     roots: { tools, stacks },
   };
 }
+
+/** Variables of the image that a root comes from, as far as the store has it. */
+const variablesOf =
+  (stacks: Stacks): NonNullable<DeviceTools["imageVariables"]> =>
+  (environment, context) => {
+    const { rootfs } = environment;
+    if (rootfs.kind === "host" || rootfs.kind === "path") return {};
+    return stacks.resolve({ environment, rootfs, context })?.config?.env ?? {};
+  };

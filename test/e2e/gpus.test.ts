@@ -120,6 +120,10 @@ describe.each(callers())("GPUs as $kind", (caller) => {
     expect(expectCode(pavlos("apply", "--yes"), 0).stderr).toMatch(
       /goes on without GPUs: 1 GPU wanted, 0 of 8 fit: GPU 0/,
     );
+    at.write("environments/two.yaml", "rootfs: ../root\ngpus: [3]\nenv: {NVIDIA_REQUIRE_CUDA: cuda>=99}\n");
+    expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toContain(
+      "GPU 3: NVIDIA_REQUIRE_CUDA asks for cuda>=99, here are driver 580.65.06, CUDA 13.0",
+    );
     at.write("environments/two.yaml", "rootfs: ../root\ngpus: [11]\n");
     expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toMatch(
       /there is no GPU 11[\s\S]*two\.yaml:2:7[\s\S]*there are 0 \(GPU-/,

@@ -11,18 +11,18 @@ import { contributionOf, driverInProc } from "./contribute.ts";
 import { makeSkeleton } from "./nvidia/directory.ts";
 import { observeDevices } from "./observe.ts";
 import { conflictOf, type Reservation, release, reservations, reserve } from "./reservations.ts";
-import { concerned, lookAtMachine, type Plan, planOf, type Refused } from "./resolve.ts";
+import { concerned, type DeviceTools, lookAtMachine, type Plan, planOf, type Refused } from "./resolve.ts";
 import { readStored, writeStored } from "./stored.ts";
 
 /** Device nodes, CDI devices of any vendor, and GPUs. */
-export function makeDevicesProvider(tools: Tools): Provider {
+export function makeDevicesProvider(tools: DeviceTools): Provider {
   const desk: Desk = { intended: new Map(), last: Promise.resolve() };
   return {
     name: "devices",
     fields: ["gpus", "devices"],
     check: (environments, context) => check(tools, environments, { context, desk }),
     observe: async (instances, context) =>
-      observeDevices(tools, lookAtMachine(tools), { instances, context }),
+      observeDevices(tools, lookAtMachine(tools, context), { instances, context }),
     contribute: (environment, context) => contribute(tools, environment, { context, desk }),
     change: (environment, _fields, context, container) =>
       change(tools, environment, { context, desk, container }),
@@ -48,13 +48,13 @@ interface At {
 }
 
 async function check(
-  tools: Tools,
+  tools: DeviceTools,
   environments: readonly Checked[],
   { context, desk }: At,
 ): Promise<{ readonly problems: readonly Problem[]; readonly notices: readonly Notice[] }> {
   const problems: Problem[] = [];
   const notices: Notice[] = [];
-  const machine = lookAtMachine(tools);
+  const machine = lookAtMachine(tools, context);
   let others = reservations(tools);
   // Who names a GPU comes before who takes any.
   const named = ({ environment }: Checked) => (typeof environment.gpus?.want === "object" ? 0 : 1);
@@ -87,7 +87,7 @@ async function check(
 }
 
 async function contribute(
-  tools: Tools,
+  tools: DeviceTools,
   environment: Environment,
   { context, desk }: At,
 ): Promise<Result<Contribution, Problem>> {
@@ -114,7 +114,7 @@ const hiding = ({ files }: Tools): Contribution =>
   files.status(driverInProc) === null ? {} : { maskedPaths: [driverInProc] };
 
 async function change(
-  tools: Tools,
+  tools: DeviceTools,
   environment: Environment,
   { context, desk, container }: At & { readonly container: Container },
 ): Promise<Result<void, Problem>> {
@@ -134,27 +134,27 @@ async function change(
 
 /** What cannot be planned is no obstacle: check refuses it as a whole. */
 async function obstacle(
-  tools: Tools,
+  tools: DeviceTools,
   environment: Environment,
   { context, container }: { readonly context: Context; readonly container: Container },
 ): Promise<string | null> {
   const from = readStored(tools, context.project.id, environment.name);
   const users = usersOf(reservations(tools), container.id, from);
-  const planned = await planOf(tools, lookAtMachine(tools), { environment, users });
+  const planned = await planOf(tools, lookAtMachine(tools, context), { environment, users });
   if (!planned.ok) return null;
   const busy = await holdersOf(tools, { environment, from, to: planned.value.attachment }, container);
   return busy?.busy ? `${busy.error.subject}: ${busy.error.reason}` : null;
 }
 
 /** Plans, makes what is to be mounted, and reserves. */
-function claim(tools: Tools, environment: Environment, at: At): Promise<Result<Plan, Problem>> {
+function claim(tools: DeviceTools, environment: Environment, at: At): Promise<Result<Plan, Problem>> {
   const own = at.desk.last.then(() => claimNow(tools, environment, at));
   at.desk.last = own.catch(() => undefined);
   return own;
 }
 
 async function claimNow(
-  tools: Tools,
+  tools: DeviceTools,
   environment: Environment,
   { context, desk }: At,
 ): Promise<Result<Plan, Problem>> {
@@ -163,7 +163,7 @@ async function claimNow(
   const users = usersOf(reservations(tools), container, stored);
   for (const [other, gpus] of desk.intended)
     for (const key of gpus) (other === container ? users.own : users.used).add(key);
-  const planned = await planOf(tools, lookAtMachine(tools), { environment, users });
+  const planned = await planOf(tools, lookAtMachine(tools, context), { environment, users });
   if (!planned.ok) return failure(problemOf(planned.failure, environment, context));
   const made = await attempt(`the driver's directory for ${environment.name} cannot be made`, () => {
     for (const skeleton of planned.value.skeletons) makeSkeleton(tools.files, skeleton);

@@ -5,6 +5,7 @@ import type { Gpus } from "../../model/gpus.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Notice } from "../../model/source.ts";
 import { storePath } from "../../state/paths.ts";
+import type { Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { type Attachment, joined, nothing } from "./attachment.ts";
 import { attachmentOfDevices } from "./cdi/apply.ts";
@@ -14,11 +15,18 @@ import { attachNode } from "./nodes.ts";
 import type { Skeleton } from "./nvidia/attach.ts";
 import { type Found, lookForDriver, resolveGpus } from "./nvidia/resolve.ts";
 
+/** What images ask of the machine is in their variables; which those are only their provider knows. */
+export interface DeviceTools extends Tools {
+  readonly imageVariables?: (environment: Environment, context: Context) => Readonly<Record<string, string>>;
+}
+
 /** Looks at the machine once for many environments. */
 export interface Machine {
   readonly tree: DriverTree;
   readonly driver: () => Found | null;
   readonly specs: () => ReturnType<typeof readSpecs>;
+  /** Of the image of an environment, and of its file. */
+  readonly variables: (environment: Environment) => Readonly<Record<string, string>>;
 }
 
 export interface Plan {
@@ -41,12 +49,13 @@ export interface Users {
   readonly own: ReadonlySet<string>;
 }
 
-export function lookAtMachine(tools: Tools): Machine {
+export function lookAtMachine(tools: DeviceTools, context: Context): Machine {
   const tree = driverTreeOf(tools.env);
   let driver: Found | null | undefined;
   let specs: ReturnType<typeof readSpecs> | undefined;
   return {
     tree,
+    variables: (environment) => ({ ...tools.imageVariables?.(environment, context), ...environment.env }),
     driver: () => {
       driver = driver === undefined ? lookForDriver(tree, tools) : driver;
       return driver;
@@ -105,6 +114,7 @@ async function attachGpus(
     request: {
       gpus: { ...gpus, want: own },
       readonly: environment.readonly,
+      variables: machine.variables(environment),
       masks: environment.security.masks && !environment.security.privileged,
       store: join(storePath(tools.paths), "drivers"),
       ...users,

@@ -9,6 +9,7 @@ import { cachedFiles } from "./cache.ts";
 import { detailsOf } from "./details.ts";
 import { findDriver, findDriverFiles } from "./discover.ts";
 import type { Driver, DriverFiles } from "./model.ts";
+import { cudaOf, requirementsOf, unmet } from "./require.ts";
 import { type Choice, type Chosen, keyOf, type Refusal, select } from "./select.ts";
 
 export interface Found {
@@ -41,6 +42,8 @@ export interface GpuRequest {
   readonly store: string;
   readonly used: ReadonlySet<string>;
   readonly own: ReadonlySet<string>;
+  /** Of the image and the file: NVIDIA_REQUIRE_... */
+  readonly variables: Readonly<Record<string, string>>;
   /** security.masks: parts of /proc are hidden. */
   readonly masks: boolean;
 }
@@ -138,14 +141,43 @@ function choose(
 ) {
   const { gpus, used, own } = request;
   const named = typeof gpus.want === "object" && gpus.want.some((name) => /^MIG-/i.test(name));
-  const needed = gpus.memory !== null || gpus.compute !== null || named;
+  const asksForArch = requirementsOf(request.variables).some(({ text }) => text.includes("arch"));
+  const needed = gpus.memory !== null || gpus.compute !== null || named || asksForArch;
   const choice: Choice = {
     driver: found.driver,
     details: needed ? detailsOf(tools, tree, found) : new Map(),
     used,
     own,
   };
-  return select(gpus, choice);
+  const chosen = select(gpus, choice);
+  if (!chosen.ok) return chosen;
+  const against = unmetRequirement(chosen.value, choice, request.variables);
+  return against === null ? chosen : failure(against);
+}
+
+/** What an image asks for, held against each chosen GPU. */
+function unmetRequirement(
+  chosen: readonly Chosen[],
+  { driver, details }: Choice,
+  variables: Readonly<Record<string, string>>,
+): Refusal | null {
+  for (const requirement of requirementsOf(variables)) {
+    for (const { gpu } of chosen) {
+      const against = unmet(requirement, {
+        driver: driver.version,
+        cuda: cudaOf(driver.version),
+        compute: details.get(gpu.uuid ?? gpu.busId)?.compute ?? null,
+        model: gpu.model,
+      });
+      if (against === null) continue;
+      return {
+        code: "gpu-unsuitable",
+        message: `GPU ${gpu.index}: ${against}`,
+        hint: "update the driver, choose another image, or set NVIDIA_DISABLE_REQUIRE: 1 in env",
+      };
+    }
+  }
+  return null;
 }
 
 /** Libraries of another version than the module's cannot talk to it. */
