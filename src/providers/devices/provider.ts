@@ -11,12 +11,20 @@ import { contributionOf, driverInProc } from "./contribute.ts";
 import { makeSkeleton } from "./nvidia/directory.ts";
 import { observeDevices } from "./observe.ts";
 import { conflictOf, type Reservation, release, reservations, reserve } from "./reservations.ts";
-import { concerned, type DeviceTools, lookAtMachine, type Plan, planOf, type Refused } from "./resolve.ts";
+import {
+  concerned,
+  type DeviceTools,
+  lookAtMachine,
+  type Machine,
+  type Plan,
+  planOf,
+  type Refused,
+} from "./resolve.ts";
 import { readStored, writeStored } from "./stored.ts";
 
 /** Device nodes, CDI devices of any vendor, and GPUs. */
 export function makeDevicesProvider(tools: DeviceTools): Provider {
-  const desk: Desk = { intended: new Map(), last: Promise.resolve() };
+  const desk: Desk = { intended: new Map(), machine: null, last: Promise.resolve() };
   return {
     name: "devices",
     fields: ["gpus", "devices"],
@@ -38,6 +46,8 @@ export function makeDevicesProvider(tools: DeviceTools): Provider {
 interface Desk {
   /** GPUs that `check` chose, by container: then nobody else's choice takes them. */
   readonly intended: Map<string, readonly string[]>;
+  /** As `check` saw it: what it agreed to is what is then attached. */
+  machine: Machine | null;
   /** Claims are made one after another: each sees those before it. */
   last: Promise<unknown>;
 }
@@ -55,6 +65,7 @@ async function check(
   const problems: Problem[] = [];
   const notices: Notice[] = [];
   const machine = lookAtMachine(tools, context);
+  desk.machine = machine;
   let others = reservations(tools);
   // Who names a GPU comes before who takes any.
   const named = ({ environment }: Checked) => (typeof environment.gpus?.want === "object" ? 0 : 1);
@@ -163,7 +174,7 @@ async function claimNow(
   const users = usersOf(reservations(tools), container, stored);
   for (const [other, gpus] of desk.intended)
     for (const key of gpus) (other === container ? users.own : users.used).add(key);
-  const planned = await planOf(tools, lookAtMachine(tools, context), { environment, users });
+  const planned = await planOf(tools, desk.machine ?? lookAtMachine(tools, context), { environment, users });
   if (!planned.ok) return failure(problemOf(planned.failure, environment, context));
   const made = await attempt(`the driver's directory for ${environment.name} cannot be made`, () => {
     for (const skeleton of planned.value.skeletons) makeSkeleton(tools.files, skeleton);
