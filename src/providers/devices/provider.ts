@@ -66,6 +66,7 @@ async function check(
   const notices: Notice[] = [];
   const machine = lookAtMachine(tools, context);
   desk.machine = machine;
+  desk.intended.clear();
   let others = reservations(tools);
   // Who names a GPU comes before who takes any.
   const named = ({ environment }: Checked) => (typeof environment.gpus?.want === "object" ? 0 : 1);
@@ -87,7 +88,7 @@ async function check(
       environment: name,
       gpus: planned.value.attachment.gpus,
       exclusive: gpus?.exclusive ?? false,
-      claimer: { pid: 0, startTime: 0 },
+      claimer: { pid: 0, startTime: 0, at: 0 },
     };
     const conflict = conflictOf(tools, wanted, others);
     if (conflict !== null) problems.push(taken(conflict, environment, context));

@@ -16,10 +16,13 @@ export interface Reservation {
   readonly gpus: readonly string[];
   readonly exclusive: boolean;
   /** The pavlos that makes or changes the container. */
-  readonly claimer: { readonly pid: number; readonly startTime: number };
+  readonly claimer: { readonly pid: number; readonly startTime: number; readonly at: number };
 }
 
 type Place = Pick<Tools, "files" | "paths">;
+
+/** Milliseconds in which a container is there or is not coming: `watch` lives on. */
+const longestStart = 60_000;
 
 const directoryOf = ({ paths }: Place): string => join(paths.run, "gpus");
 const fileOf = (place: Place, container: string): string => join(directoryOf(place), `${container}.json`);
@@ -33,7 +36,9 @@ export function reservations(place: Place): readonly Reservation[] {
     const reservation = parse(files.readText(join(directoryOf(place), name)));
     if (reservation === null) return [];
     const state = readContainerState(files, containersPath(paths), reservation.container);
-    const holds = (state !== null && isAlive(files, state)) || isAlive(files, reservation.claimer);
+    const { claimer } = reservation;
+    const isBeingMade = Date.now() - claimer.at < longestStart && isAlive(files, claimer);
+    const holds = (state !== null && isAlive(files, state)) || isBeingMade;
     return holds ? [reservation] : [];
   });
 }
@@ -70,7 +75,7 @@ export const release = (place: Place, container: string): Promise<void> =>
 function self(): Reservation["claimer"] {
   const stat = readFileSync("/proc/self/stat", "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return { pid: process.pid, startTime: Number(fields[19]) };
+  return { pid: process.pid, startTime: Number(fields[19]), at: Date.now() };
 }
 
 function parse(text: string | null): Reservation | null {
