@@ -9,7 +9,7 @@ import { makeStateDirectories, openProject, openRegistry } from "./session.ts";
 
 /** `pavlos export`: an environment's root as an image that other engines take, an archive or a squashfs. */
 export const exportEnvironment: Verb = async (invocation) => {
-  const project = await openProject(invocation);
+  const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const chosen = chooseEnvironments(invocation.args, project.value.desired.environments);
   if (!chosen.ok) return chosen;

@@ -4,7 +4,9 @@ import { importLegacy } from "../config/legacy-file.ts";
 import { realConfigReader } from "../host/real-config-reader.ts";
 import { realFiles } from "../host/real-files.ts";
 import { failure, success } from "../model/result.ts";
+import { namedRootPath } from "../state/paths.ts";
 import type { Invocation, Verb } from "./invocation.ts";
+import { openPlace } from "./session.ts";
 
 /** `pavlos import FILE`: compose.yaml, devcontainer.json or the first Pavlos's FILE.json as environments/NAME.yaml. */
 export const importFile: Verb = async (invocation) => {
@@ -19,7 +21,9 @@ async function legacy(
   file: string,
   { options, globals, terminal }: Pick<Invocation, "options" | "globals" | "terminal">,
 ): ReturnType<Verb> {
-  const imported = await importLegacy(file, realConfigReader);
+  const imported = await importLegacy(file, realConfigReader, {
+    hasDefaultRoot: hasDefaultRoot(),
+  });
   if (!imported.ok) return imported;
   const { name, yaml, notices } = imported.value;
   const target = `environments/${name}.yaml`;
@@ -45,3 +49,9 @@ const exists = (file: string) => ({
   place: null,
   hint: "--force replaces it",
 });
+
+/** Where no state can be found there is none. */
+function hasDefaultRoot(): boolean {
+  const place = openPlace();
+  return place.ok && realFiles.status(namedRootPath(place.value.paths, "default")) !== null;
+}

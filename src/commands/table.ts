@@ -261,6 +261,19 @@ export const commands = [
     environments: true,
   },
   {
+    name: "rootfs",
+    args: "<action> [name] [source]",
+    summary: "create, list, export or rm root filesystems kept by a name ({named: NAME})",
+    options: [
+      { flags: "--bootstrap <suite>", description: "create: install bookworm, noble, busybox ..." },
+      { flags: "--package <name>", description: "create: a package on top (repeatable)", repeatable: true },
+      { flags: "--mirror <address>", description: "create: the package archive" },
+      { flags: "--variant <variant>", description: "create: how much is installed" },
+      { flags: "--format <format>", description: "export: oci (default), tar or squashfs" },
+      { flags: "-o, --output <path>", description: "export: a file, - or DIR/" },
+    ],
+  },
+  {
     name: "import",
     args: "<file>",
     summary: "write environment files from compose.yaml, devcontainer.json or a legacy FILE.json",

@@ -28,6 +28,7 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   config: async () => (await import("./config.ts")).config,
   build: async () => (await import("./build.ts")).build,
   export: async () => (await import("./export.ts")).exportEnvironment,
+  rootfs: async () => (await import("./rootfs.ts")).rootfs,
   import: async () => (await import("./import.ts")).importFile,
   images: async () => (await import("./images.ts")).images,
   gc: async () => (await import("./gc.ts")).gc,

@@ -4,7 +4,7 @@ import type { Desired } from "../model/project.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Notice, Problem } from "../model/source.ts";
 import { unreadable } from "./documents.ts";
-import { type LegacyEnvironment, translateLegacy } from "./legacy.ts";
+import { type LegacyEnvironment, type LegacyFacts, translateLegacy } from "./legacy.ts";
 import { type LoadOptions, loadTree } from "./load.ts";
 import { problemAt } from "./problem.ts";
 import { type Source, toPlain } from "./tree.ts";
@@ -19,9 +19,9 @@ export interface LegacyDesired {
 /** `pavlos run FILE.json`: the file's environment, resolved and checked. `file` is absolute. */
 export async function loadLegacy(
   file: string,
-  options: LoadOptions,
+  options: LoadOptions & Partial<LegacyFacts>,
 ): Promise<Result<LegacyDesired, readonly Problem[]>> {
-  const legacy = readLegacy(file, options.reader);
+  const legacy = readLegacy(file, options.reader, options);
   if (!legacy.ok) return legacy;
   const { tree, name, notices } = legacy.value;
   const desired = await loadTree(options, { root: options.reader.realpath(dirname(file)), tree, name, file });
@@ -32,13 +32,14 @@ export async function loadLegacy(
 export async function importLegacy(
   file: string,
   reader: ConfigReader,
+  facts: Partial<LegacyFacts> = {},
 ): Promise<
   Result<
     { readonly name: string; readonly yaml: string; readonly notices: readonly Notice[] },
     readonly Problem[]
   >
 > {
-  const legacy = readLegacy(file, reader);
+  const legacy = readLegacy(file, reader, facts);
   if (!legacy.ok) return legacy;
   const { tree, name, notices } = legacy.value;
   const { stringify } = await import("yaml");
@@ -53,7 +54,11 @@ export async function importLegacy(
   });
 }
 
-function readLegacy(file: string, reader: ConfigReader): Result<LegacyEnvironment, readonly Problem[]> {
+function readLegacy(
+  file: string,
+  reader: ConfigReader,
+  { hasDefaultRoot = false }: Partial<LegacyFacts>,
+): Result<LegacyEnvironment, readonly Problem[]> {
   const text = reader.readText(file);
   if (!text.ok) return failure([unreadable(file, text.failure)]);
   const source: Source = { file, text: text.value };
@@ -63,7 +68,7 @@ function readLegacy(file: string, reader: ConfigReader): Result<LegacyEnvironmen
   const { documents, problems } = parseYaml(source);
   const [tree] = documents;
   if (problems.length > 0 || !tree) return failure(problems);
-  return translateLegacy(tree);
+  return translateLegacy(tree, { hasDefaultRoot });
 }
 
 /** What JSON.parse has against the text, at its place. */

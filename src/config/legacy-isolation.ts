@@ -7,6 +7,8 @@ export interface LegacyMap {
   readonly tree: MapNode;
   readonly problems: Problem[];
   readonly notices: { readonly message: string; readonly hint?: string }[];
+  /** There is a stored root called default. */
+  readonly hasDefaultRoot: boolean;
 }
 
 /** `rootFs`, unless `enableRoot` is false: then the machine's own root as it is. */
@@ -34,10 +36,10 @@ export function rootOf(legacy: LegacyMap): Tree | null {
     return null;
   }
   if (node.value !== "default") return mapNode({ path: node }, span);
+  if (legacy.hasDefaultRoot) return mapNode({ named: node }, span);
   legacy.notices.push({
-    message:
-      "the default root of the first Pavlos is not part of this version: the machine's own files are used, protected by a layer",
-    hint: "name a directory in rootFs",
+    message: "there is no stored root called default: the machine's own files are used, protected by a layer",
+    hint: "make one: pavlos rootfs create default --bootstrap bookworm; or name a directory in rootFs",
   });
   return text("host", span);
 }

@@ -19,8 +19,17 @@ const known = [
   ...["enableResourceIsolation", "initScript", "internals", "Devices"],
 ];
 
+/** What a translation wants to know of the machine. */
+export interface LegacyFacts {
+  /** There is a stored root called default. */
+  readonly hasDefaultRoot: boolean;
+}
+
 /** Translates the JSON format of the first Pavlos, key by key. */
-export function translateLegacy(tree: Tree): Result<LegacyEnvironment, readonly Problem[]> {
+export function translateLegacy(
+  tree: Tree,
+  facts: LegacyFacts,
+): Result<LegacyEnvironment, readonly Problem[]> {
   if (tree.kind !== "map") {
     return failure([
       problemAt(tree.span, {
@@ -30,7 +39,7 @@ export function translateLegacy(tree: Tree): Result<LegacyEnvironment, readonly 
       }),
     ]);
   }
-  const legacy = legacyMap(tree);
+  const legacy = legacyMap(tree, facts);
   const entries = new Map<string, Entry>();
   const put = (key: string, value: Tree | null): void => {
     if (value) entries.set(key, { key: value.span, value });
@@ -52,8 +61,8 @@ export function translateLegacy(tree: Tree): Result<LegacyEnvironment, readonly 
   return success({ name: environment, tree: escaped({ kind: "map", entries, span: tree.span }), notices });
 }
 
-function legacyMap(tree: MapNode): LegacyMap {
-  return { tree, problems: [], notices: [] };
+function legacyMap(tree: MapNode, { hasDefaultRoot }: LegacyFacts): LegacyMap {
+  return { tree, problems: [], notices: [], hasDefaultRoot };
 }
 
 function refuseUnknown(legacy: LegacyMap): void {

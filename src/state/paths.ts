@@ -26,6 +26,8 @@ export const blobsPath = (paths: StatePaths): string => join(paths.data, "store"
 export const layersPath = (paths: StatePaths): string => join(paths.data, "store", "layers");
 export const imagesPath = (paths: StatePaths): string => join(paths.data, "store", "images");
 /** Stacks that the user gave a name. */
+export const namedRootPath = (paths: StatePaths, name: string): string =>
+  join(paths.data, "store", "refs", `${name}.json`);
 export const refsPath = (paths: StatePaths): string => join(paths.data, "store", "refs");
 /** One file a digest that is being worked on. */
 export const locksPath = (paths: StatePaths): string => join(paths.data, "store", "locks");

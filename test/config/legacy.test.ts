@@ -78,6 +78,15 @@ describe("loadLegacy", () => {
     expect(notices).toHaveLength(4);
   });
 
+  test("uses the stored default root when there is one", async () => {
+    const legacy = options({ name: "box", rootFs: "default" });
+    const loaded = await loadLegacy(file, { ...legacy, hasDefaultRoot: true });
+    expect(loaded).toMatchObject({
+      ok: true,
+      value: { desired: { environments: [{ rootfs: { kind: "named", named: "default" } }] }, notices: [] },
+    });
+  });
+
   test("refuses unknown keys, wrong types and a missing root, each at its place", async () => {
     const legacy = { name: "box", nvidiaGpus: "all", runtimeArg: [], enableIsolation: "yes" };
     expect(await wrong(legacy)).toEqual([

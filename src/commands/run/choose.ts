@@ -2,10 +2,12 @@ import { resolve } from "node:path";
 import { didYouMean } from "../../config/suggest.ts";
 import type { ConfigReader } from "../../host/config-reader.ts";
 import { realConfigReader } from "../../host/real-config-reader.ts";
+import { realFiles } from "../../host/real-files.ts";
 import type { Environment } from "../../model/environment.ts";
 import type { Desired } from "../../model/project.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
+import { namedRootPath } from "../../state/paths.ts";
 import { eventLine } from "../../ui/progress.ts";
 import type { Invocation } from "../invocation.ts";
 import { openPlace, openProject, type Place } from "../session.ts";
@@ -50,7 +52,8 @@ export async function legacyEnvironment(
   const { loadLegacy } = await import("../../config/legacy-file.ts");
   const path = realConfigReader.realpath(resolve(file));
   const options = { cwd: process.cwd(), host: place.value.host, env: process.env, reader: realConfigReader };
-  const loaded = await loadLegacy(path, options);
+  const hasDefaultRoot = realFiles.status(namedRootPath(place.value.paths, "default")) !== null;
+  const loaded = await loadLegacy(path, { ...options, hasDefaultRoot });
   if (!loaded.ok) return loaded;
   const { desired, notices } = loaded.value;
   const base = process.cwd();
@@ -65,7 +68,8 @@ function single(place: Place, desired: Desired): Result<Chosen, Problems> {
   return success({ place, desired, environment });
 }
 
-async function virtual(name: string, yaml: string): Promise<Result<Chosen, Problems>> {
+/** An environment that no file holds, as `yaml` would have it in this directory. */
+export async function virtual(name: string, yaml: string): Promise<Result<Chosen, Problems>> {
   const place = openPlace();
   if (!place.ok) return place;
   const file = `${process.cwd()}/${name}.yaml`;

@@ -71,7 +71,6 @@ export function argumentsOf(
     });
   return success([
     program,
-    "--quiet",
     `--mode=${isRoot ? "root" : "unshare"}`,
     `--variant=${variant}`,
     "--format=tar",

@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import type { Named } from "../../../model/environment.ts";
 import { failure, success } from "../../../model/result.ts";
-import { refsPath } from "../../../state/paths.ts";
+import { namedRootPath, refsPath } from "../../../state/paths.ts";
 import { attempt } from "../../attempt.ts";
 import type { Tools } from "../../tools.ts";
 import type { StackSource } from "../source.ts";
@@ -68,5 +67,4 @@ export const writeNamed = (tools: Tools, name: string, { stack, source }: { stac
 export const removeNamed = (tools: Tools, name: string) =>
   attempt(`the root ${name} cannot be removed`, () => tools.files.remove(rootPath(tools, name)));
 
-export const rootPath = ({ paths }: Pick<Tools, "paths">, name: string): string =>
-  join(refsPath(paths), `${name}.json`);
+const rootPath = ({ paths }: Pick<Tools, "paths">, name: string): string => namedRootPath(paths, name);
