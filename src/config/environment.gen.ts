@@ -64,6 +64,15 @@ export interface Environment {
          * The registry may speak plain http or have a certificate that nobody vouches for. Default false.
          */
         insecure?: boolean;
+        /**
+         * Refuse the image unless cosign's signature by a key lies beside it (tag sha256-....sig); offline, without transparency logs. Default: not checked.
+         */
+        verify?: {
+          /**
+           * File of a public key in PEM (cosign.pub), relative to this file, or a list of them: one has to have signed.
+           */
+          key: string | string[];
+        };
       }
     | {
         /**
@@ -129,6 +138,15 @@ export interface Environment {
                * The registry may speak plain http or have a certificate that nobody vouches for. Default false.
                */
               insecure?: boolean;
+              /**
+               * Refuse the image unless cosign's signature by a key lies beside it (tag sha256-....sig); offline, without transparency logs. Default: not checked.
+               */
+              verify?: {
+                /**
+                 * File of a public key in PEM (cosign.pub), relative to this file, or a list of them: one has to have signed.
+                 */
+                key: string | string[];
+              };
             }
           | {
               /**

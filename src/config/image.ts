@@ -8,6 +8,7 @@ export interface ImageInput {
   readonly platform?: string | undefined;
   readonly pull?: "missing" | "always" | "never" | undefined;
   readonly insecure?: boolean | undefined;
+  readonly verify?: { readonly key: string | readonly string[] } | undefined;
 }
 
 type Path = readonly PropertyKey[];
@@ -20,8 +21,26 @@ export function resolveImage(scope: Scope, at: Path, input: ImageInput): Image {
     platform: input.platform?.toLowerCase() ?? hostPlatform(scope.host.arch),
     pull: input.pull ?? "missing",
     insecure: input.insecure ?? false,
+    ...(input.verify === undefined ? {} : { verify: { keys: keysOf(scope, at, input.verify.key) } }),
     digest: null,
   };
+}
+
+/** Absolute paths of the keys, which have to be there. */
+function keysOf(scope: Scope, at: Path, key: string | readonly string[]): readonly string[] {
+  return [key].flat().map((written) => {
+    const place = [...at.slice(0, -1), "verify", "key"];
+    const path = hostPath(scope, place, written);
+    if (scope.reader.stat(path) !== "file") {
+      scope.follow(path);
+      report(scope, place, {
+        code: "verify-key",
+        message: `there is no public key ${path}`,
+        hint: "`cosign generate-key-pair` makes one; the path is relative to this file",
+      });
+    }
+    return path;
+  });
 }
 
 /** As OCI names the platform of a machine. */

@@ -97,6 +97,8 @@ export interface Image {
   readonly pull: "missing" | "always" | "never";
   /** Plain http, or a certificate that nobody vouches for, is fine. */
   readonly insecure: boolean;
+  /** The image gets in only with a signature by one of these keys: absolute paths; absent: no matter. */
+  readonly verify?: { readonly keys: readonly string[] };
   /** Of the platform's manifest ("sha256:..."), from pavlos.lock; null: not resolved. */
   readonly digest: string | null;
 }

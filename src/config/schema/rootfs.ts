@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { bootstrap, named, steps } from "./build.ts";
-import { path } from "./values.ts";
+import { oneOrMore, path } from "./values.ts";
 
 const directory = z.strictObject({
   path: path("a directory").describe("Directory that holds the root; relative to this file."),
@@ -24,6 +24,15 @@ const archive = z.strictObject({
       "Digest of the archive's bytes, 64 hex digits; another content is refused. Default: not checked.",
     ),
 });
+
+const verify = z.strictObject(
+  {
+    key: oneOrMore("a public key's path, such as cosign.pub").describe(
+      "File of a public key in PEM (cosign.pub), relative to this file, or a list of them: one has to have signed.",
+    ),
+  },
+  { error: "a map such as {key: cosign.pub}" },
+);
 
 const platform = "an operating system and an architecture, such as linux/arm64";
 const image = z.strictObject({
@@ -49,6 +58,11 @@ const image = z.strictObject({
       "The registry may speak plain http or have a certificate that nobody vouches for. Default false.",
     )
     .meta({ impact: "record" }),
+  verify: verify
+    .optional()
+    .describe(
+      "Refuse the image unless cosign's signature by a key lies beside it (tag sha256-....sig); offline, without transparency logs. Default: not checked.",
+    ),
 });
 
 const expected =

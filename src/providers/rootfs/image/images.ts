@@ -126,10 +126,16 @@ interface Ways {
 async function pullNow(tools: Patient, look: Look, ways: Ways): Promise<Result<Stack, Problem>> {
   const { rootfs, place, signal } = look;
   const stored = storedStack(tools, rootfs);
-  if (stored !== null) return success(stored);
-  if (rootfs.pull === "never" && sourceKind(rootfs.image) === null) return failure(notThere(rootfs, place));
+  const trusted = await trustedBefore(tools, look);
+  if (!trusted.ok) return trusted;
+  if (stored !== null && trusted.value) return success(stored);
+  if (stored === null && rootfs.pull === "never" && sourceKind(rootfs.image) === null)
+    return failure(notThere(rootfs, place));
   const described = await ways.describe(look);
   if (!described.ok) return described;
+  const good = await ensureTrust(tools, look, described.value.digest);
+  if (!good.ok) return good;
+  if (stored !== null) return success(stored);
   const { pull } = await import("./pull.ts");
   const done = await withSource(tools, look, (source) =>
     pull(tools, {
@@ -146,6 +152,27 @@ async function pullNow(tools: Patient, look: Look, ways: Ways): Promise<Result<S
   return done.ok ? done.value : done;
 }
 
+/** Nothing of an image is fetched before its signature was found good. */
+function ensureTrust(tools: Patient, look: Look, digest: string): Promise<Result<void, Problem>> {
+  const { rootfs } = look;
+  if (rootfs.verify === undefined) return Promise.resolve(success(undefined));
+  return withSource(tools, look, async (source, open) => {
+    const { trust } = await import("./trust.ts");
+    await trust(tools, { rootfs, digest, source, open });
+  });
+}
+
+/** Was it verified with these keys when it came, or later? True when none are asked for. */
+async function trustedBefore(tools: Tools, { rootfs, place }: Look): Promise<Result<boolean, Problem>> {
+  if (rootfs.verify === undefined) return success(true);
+  const { isTrusted } = await import("./trust.ts");
+  try {
+    return success(isTrusted(tools, rootfs, rootfs.digest ?? ""));
+  } catch (error) {
+    return failure(problemOfFailure(error, place));
+  }
+}
+
 /** It is not in the store, and nothing may be fetched. */
 export const notThere = ({ image, platform }: ImageRoot, place: Place | null): Problem => ({
   code: "image-not-stored",
@@ -158,14 +185,15 @@ export const notThere = ({ image, platform }: ImageRoot, place: Place | null): P
 async function withSource<T>(
   tools: Patient,
   { rootfs, signal, place }: Look,
-  work: (source: ImageSource) => Promise<T>,
+  work: (source: ImageSource, open: (image: string) => Promise<ImageSource>) => Promise<T>,
 ): Promise<Result<T, Problem>> {
   let source: ImageSource | null = null;
   try {
     const { openSource } = await import("./open.ts");
     const surroundings = { ...surroundingsOf(tools), signal, sleep: tools.wait(signal) };
-    source = await openSource({ image: rootfs.image, insecure: rootfs.insecure, surroundings });
-    return success(await work(source));
+    const open = (image: string) => openSource({ image, insecure: rootfs.insecure, surroundings });
+    source = await open(rootfs.image);
+    return success(await work(source, open));
   } catch (error) {
     if (signal.aborted) return failure(interrupted(rootfs, place));
     return failure(problemOfFailure(error, place));
