@@ -17,6 +17,7 @@ import {
   type BootstrapInfo,
   bootstrapKey,
   bootstrapLayer,
+  bootstrapName,
   installedPackages,
   releaseName,
 } from "./request.ts";
@@ -28,7 +29,10 @@ export const makeBootstraps = (tools: Tools): StackSource<Bootstrap> => ({
     const key = bootstrapKey(request.rootfs, tools.host.arch);
     leaseLayers(tools, [bootstrapLayer(key)]);
     const there = resolve(tools, request.rootfs);
-    if (there !== null) return Promise.resolve(success(there));
+    if (there !== null) {
+      pin(tools, request, "found");
+      return Promise.resolve(success(there));
+    }
     return withLayerLock(tools, bootstrapLayer(key), {
       signal: request.context.signal,
       work: async () => {
@@ -36,6 +40,7 @@ export const makeBootstraps = (tools: Tools): StackSource<Bootstrap> => ({
           ? success(undefined)
           : await make(tools, request, key);
         if (!made.ok) return made;
+        pin(tools, request, "made");
         const stack = resolve(tools, request.rootfs);
         if (stack === null)
           throw new Error(`the layer of ${request.rootfs.suite} is not there after it was made`);
@@ -44,6 +49,20 @@ export const makeBootstraps = (tools: Tools): StackSource<Bootstrap> => ({
     });
   },
 });
+
+/**
+ * Notes in pavlos.lock what was installed. What the store had from before does not change what another machine
+ * has noted, but a frozen lock has to agree with it.
+ */
+function pin(tools: Tools, { rootfs, context }: StackRequest<Bootstrap>, how: "found" | "made"): void {
+  const info = readInfo(tools, rootfs);
+  if (info === null || rootfs.suite === "busybox") return;
+  const lock = tools.lockFile(context.project.root);
+  const path = ["bootstraps", bootstrapName(rootfs, tools.host.arch)] as const;
+  if (how === "found" && lock.get(path) !== null && !lock.frozen()) return;
+  const { release, releases, packages } = info;
+  lock.set(path, { release, releases: releases.join(" "), packages });
+}
 
 /** What was installed; null: it is not in the store. */
 export function readInfo(tools: Tools, rootfs: Bootstrap): BootstrapInfo | null {

@@ -12,6 +12,10 @@ export function bootstrapKey(request: Bootstrap, arch: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
+/** How the lock calls it: "bookworm minbase x64 curl git". */
+export const bootstrapName = ({ suite, variant, packages, mirror }: Bootstrap, arch: string): string =>
+  [suite, variant, arch, ...packages.toSorted(), ...(mirror === null ? [] : [`from ${mirror}`])].join(" ");
+
 export const bootstrapLayer = (key: string): LayerId => `bootstrap-${key}`;
 
 /** What was installed, as it is kept beside the layer and in the lock. */
