@@ -113,6 +113,35 @@ describe.each(callers())("a build as $kind", (caller) => {
     }
   });
 
+  it("that is interrupted ends at once and leaves nothing of the step", async () => {
+    const at = world(caller);
+    try {
+      at.write(
+        "environments/a.yaml",
+        environment(
+          "\n  from: {bootstrap: busybox}\n  steps: [{run: 'trap \"\" TERM INT; echo begun; sleep 1000'}]",
+        ),
+      );
+      const child = at.spawn("build", "-v");
+      let said = "";
+      const begun = new Promise<void>((resolve) => {
+        child.stderr?.on("data", (chunk: Buffer) => {
+          said += chunk.toString();
+          if (said.includes("a | begun")) resolve();
+        });
+        child.on("close", () => resolve());
+      });
+      await begun;
+      const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
+      child.kill("SIGINT");
+      expect(await closed).toBe(1);
+      expect(said).toContain("the build of a was interrupted");
+      expect(readdirSync(join(at.home, "data/store/layers"))).toHaveLength(1);
+    } finally {
+      at.end();
+    }
+  });
+
   it("happens once for two that want the same at the same time", async () => {
     const at = world(caller);
     try {

@@ -4,6 +4,7 @@ import { trees } from "../../../host/trees.ts";
 import type { Environment } from "../../../model/environment.ts";
 import type { Result } from "../../../model/result.ts";
 import type { Problem } from "../../../model/source.ts";
+import type { NativeOutcome } from "../../../native/native.ts";
 import { projectPath } from "../../../state/paths.ts";
 import type { Context, Contribution, Foreground, OciMount, Provider } from "../../provider.ts";
 import type { Tools } from "../../tools.ts";
@@ -71,15 +72,35 @@ export async function runStep(
       await run.shell(args);
       return { ok: true, value: { code: 0, stderr: "", destinations } };
     }
-    const outcome = await tools.native.run(args, {
-      signal: context.signal,
-      onLine: run.onLine,
-      onErrorLine: run.onLine,
-    });
+    const outcome = await untilEnd(tools, { args, id, run });
     return { ok: true, value: { code: outcome.code, stderr: outcome.stderr, destinations } };
   } finally {
     await tools.files.remove(directory);
     await tools.files.remove(projectPath(tools.paths, id));
+  }
+}
+
+/** How often an interrupted step is ended again: it may just be beginning. */
+const insistence = 200;
+
+/** Waits for the end whatever happens; an interruption ends the container, also one that ignores signals. */
+async function untilEnd(
+  tools: Tools,
+  { args, id, run }: { readonly args: readonly string[]; readonly id: string; readonly run: StepRun },
+): Promise<NativeOutcome> {
+  const { signal } = run.context;
+  let timer: NodeJS.Timeout | null = null;
+  const end = () => void tools.native.run(["delete", "--force", id]);
+  const begin = () => {
+    end();
+    timer = setInterval(end, insistence);
+  };
+  signal.addEventListener("abort", begin, { once: true });
+  try {
+    return await tools.native.run(args, { onLine: run.onLine, onErrorLine: run.onLine });
+  } finally {
+    signal.removeEventListener("abort", begin);
+    if (timer !== null) clearInterval(timer);
   }
 }
 
