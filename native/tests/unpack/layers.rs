@@ -214,6 +214,30 @@ fn both_digests_are_verified_in_the_stream() {
 }
 
 #[test]
+fn zstd_with_frames_for_others_is_read_as_plain_zstd() {
+    // As zstd:chunked has it: parts of their own, and a table behind them that only others read.
+    let tar = Tar::new().file("a", "a").file("b", "b").end();
+    let table = [&[0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"table"].concat();
+    let parts = [
+        packed("zstd", &tar[..700]),
+        packed("zstd", &tar[700..]),
+        table.clone(),
+    ];
+    for bytes in [parts.concat(), [table, packed("zstd", &tar)].concat()] {
+        let rig = Rig::new();
+        let options = [
+            "--layer",
+            "--sha256",
+            &sha256(&bytes),
+            "--diff-id",
+            &sha256(&tar),
+        ];
+        rig.unpack_with(&bytes, &options).succeeded();
+        assert_eq!((rig.read("a"), rig.read("b")), ("a".into(), "b".into()));
+    }
+}
+
+#[test]
 fn a_cut_or_damaged_layer_is_an_error_also_where_tar_sees_none() {
     let tar = Tar::new().file("a", &"a".repeat(100_000)).end();
     let whole = packed("gzip", &tar);
