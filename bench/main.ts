@@ -3,22 +3,26 @@ import { gpu } from "./gpu.ts";
 import { launch } from "./launch.ts";
 import { pull } from "./pull.ts";
 import { record, type Suite } from "./report.ts";
+import { scale } from "./scale.ts";
 import { type Tools, tools } from "./tools.ts";
 import { unpack } from "./unpack.ts";
+import { watch } from "./watch.ts";
 
-const suites: Record<string, (tools: Tools) => Suite> = {
+const suites: Record<string, (tools: Tools) => Suite | Promise<Suite>> = {
   launch,
   "command-line": commandLine,
   unpack,
   pull,
   gpu,
+  scale,
+  watch,
 };
 
 const asked = process.argv.slice(2);
 for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
   const suite = suites[name];
   if (suite === undefined) throw new Error(`no suite ${name}: ${Object.keys(suites).join(", ")}`);
-  const result = suite(tools());
+  const result = await suite(tools());
   record(name, result);
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 }
