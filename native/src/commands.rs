@@ -13,6 +13,7 @@ mod exchange;
 mod exec;
 mod features;
 mod hold;
+mod hostname;
 mod kill;
 mod list;
 mod lock;
@@ -95,6 +96,7 @@ const VERBS: &[(&str, Verb, &str)] = &[
     ("events", events::run, "figures of a running container"),
     ("mount", mount::run, "add, remove and replace mounts of running containers"),
     ("device", device::run, "add and remove devices of running containers"),
+    ("hostname", hostname::run, "change the host names of running containers"),
     ("features", features::run, "what this binary supports, as JSON"),
     ("spec", spec::run, "write an example config.json"),
     ("unpack", unpack::run, "unpack an archive into a new directory"),

@@ -4,6 +4,7 @@
 pub mod devices;
 mod enter;
 mod holders;
+pub mod hostname;
 pub mod links;
 pub mod mounts;
 mod rules;

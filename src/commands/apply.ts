@@ -13,5 +13,11 @@ export const apply: Verb = async (invocation) => {
   const project = await openProject(invocation, "lookUp");
   if (!project.ok) return project;
   const { desired } = project.value;
-  return await carryOut(invocation, project.value, { kind: "apply", desired, ...selection.value });
+  return await carryOut(invocation, project.value, {
+    kind: "apply",
+    desired,
+    ...selection.value,
+    // commander's word for --no-rollback
+    ...(invocation.options.rollback === false ? { afterFailure: "leave" } : {}),
+  });
 };

@@ -69,7 +69,14 @@ export const commands = [
     name: "apply",
     args: "[names...]",
     summary: "make it so, or what a plan file says",
-    options: [...selectionOptions, frozen],
+    options: [
+      ...selectionOptions,
+      frozen,
+      {
+        flags: "--no-rollback",
+        description: "leave a new container that fails as it is, instead of going back to the old one",
+      },
+    ],
     environments: true,
   },
   {

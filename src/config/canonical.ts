@@ -1,8 +1,8 @@
 import type { Environment, Hooks, Isolation } from "../model/environment.ts";
 import { commandAt } from "./command.ts";
 import type { Variable } from "./dotenv.ts";
-import { parseDuration } from "./durations.ts";
 import { resolveDevices, resolveGpus } from "./gpus.ts";
+import { durationAt, resolveDependsOn, resolveHealth, resolveRestart } from "./life.ts";
 import { resolveMounts } from "./mounts.ts";
 import { signals } from "./names.ts";
 import { resolveNetwork } from "./network/resolve.ts";
@@ -39,7 +39,13 @@ export function canonical(scope: Scope, name: string, input: EnvironmentInput): 
     hostname: input.hostname ?? name,
     init: input.init ?? true,
     tty: input.tty ?? false,
-    stop: { signal: signal(scope, input.stop?.signal), timeout: timeout(scope, input.stop?.timeout) },
+    stop: {
+      signal: signal(scope, input.stop?.signal),
+      timeout: durationAt(scope, ["stop", "timeout"], { written: input.stop?.timeout, otherwise: 10_000 }),
+    },
+    restart: resolveRestart(scope, input.restart),
+    health: resolveHealth(scope, input.health),
+    dependsOn: resolveDependsOn(input.dependsOn),
     isolation: isolation(input.isolation),
     mounts: resolveMounts(scope, input.mounts),
     network: resolveNetwork(scope, input.network),
@@ -107,15 +113,4 @@ function signal(scope: Scope, input: string | undefined): string {
     });
   }
   return name;
-}
-
-function timeout(scope: Scope, input: string | undefined): number {
-  const milliseconds = input === undefined ? 10_000 : parseDuration(input);
-  if (milliseconds === null)
-    report(scope, ["stop", "timeout"], {
-      code: "wrong-value",
-      message: `${input} is too long`,
-      expected: "a duration such as 10s",
-    });
-  return milliseconds ?? 10_000;
 }

@@ -338,6 +338,66 @@ export interface Environment {
     timeout?: string;
   };
   /**
+   * What follows when the command ends by itself: never, on-failure, always, or {policy, max, backoff}. Default never.
+   */
+  restart?:
+    | ("never" | "on-failure" | "always")
+    | {
+        /**
+         * never, on-failure (it failed or was killed) or always (success too). Default never.
+         */
+        policy?: "never" | "on-failure" | "always";
+        /**
+         * Restarts in a row, without 10 s of running in between, after which it is given up; or unlimited. Default 10.
+         */
+        max?: number | "unlimited";
+        /**
+         * Pause before the first restart, doubled with each that follows at once, at most a minute. Default 100ms.
+         */
+        backoff?: string;
+      };
+  /**
+   * How Pavlos knows that it does its work. Default: it does not look.
+   */
+  health?: {
+    /**
+     * Healthy when this command, run inside, ends with code 0.
+     */
+    command?: string | (string | number | boolean)[];
+    /**
+     * Healthy when this http address (or port), asked in its network, answers with status 200 to 399.
+     */
+    http?: number | string;
+    /**
+     * Healthy when somebody accepts at this port, or host:port, in its network.
+     */
+    tcp?: number | string;
+    /**
+     * From one check to the next, once one has succeeded. Default 10s.
+     */
+    interval?: string;
+    /**
+     * How long one check may take. Default 5s.
+     */
+    timeout?: string;
+    /**
+     * Failures in a row after which it is unhealthy. Default 3.
+     */
+    retries?: number;
+    /**
+     * From the start on, how long the first success may take; until then it is looked for every 100 ms. Default 30s.
+     */
+    startPeriod?: string;
+  };
+  /**
+   * Environments that come first: a list, or {other: started, healthy or completed}. Default: none.
+   */
+  dependsOn?:
+    | string[]
+    | {
+        [k: string]: "started" | "healthy" | "completed";
+      };
+  /**
    * What it has of its own instead of the machine's.
    */
   isolation?: {

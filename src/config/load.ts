@@ -4,6 +4,7 @@ import type { HostFacts } from "../model/host.ts";
 import type { Desired, ProjectIdentity } from "../model/project.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Place, Problem } from "../model/source.ts";
+import { dependencyProblems, type Others } from "./dependencies.ts";
 import { discover, type Found, watchedPaths } from "./discover.ts";
 import { documentStore } from "./documents.ts";
 import { type Draft, readDrafts } from "./drafts.ts";
@@ -101,6 +102,7 @@ async function desiredOf(
     if (one) resolved.push(one);
   }
   loading.problems.push(...conflicts(resolved.filter((one) => one.kind === "active")));
+  loading.problems.push(...dependencyProblems(othersIn(resolved)));
   if (loading.problems.length > 0) return failure(sorted(loading.problems, loading.files));
   const active = resolved
     .filter((one) => one.kind === "active")
@@ -114,6 +116,18 @@ async function desiredOf(
     files: [...loading.files],
     origin: new Map(active.map((one) => [one.environment.name, one.origin])),
   });
+}
+
+function othersIn(resolved: readonly Resolved[]): Others {
+  const leftOut = (by: "profiles" | "-f") =>
+    resolved.flatMap((one) => (one.kind === "inactive" && one.leftOutBy === by ? [one.name] : []));
+  return {
+    active: resolved.flatMap((one) =>
+      one.kind === "active" ? [{ ...one.environment, places: one.places }] : [],
+    ),
+    sleeping: leftOut("profiles"),
+    unselected: leftOut("-f"),
+  };
 }
 
 function begin(options: LoadOptions, found: Found): Loading {

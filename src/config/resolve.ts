@@ -42,8 +42,8 @@ export type Resolved =
       readonly places: Places;
       readonly origin: Place;
     }
-  /** Left out by its profiles or by -f: not resolved further. */
-  | { readonly kind: "inactive"; readonly name: string };
+  /** Not resolved further. */
+  | { readonly kind: "inactive"; readonly name: string; readonly leftOutBy: "profiles" | "-f" };
 
 /** Extends, fills in, checks and resolves one environment; null: it is wrong, which is reported. */
 export async function resolveDraft(draft: Draft, loading: Loading): Promise<Resolved | null> {
@@ -63,7 +63,8 @@ export async function resolveDraft(draft: Draft, loading: Loading): Promise<Reso
   if (!head || !claim(head.name, draft, { names: loading.names, problems })) return null;
   const isActive =
     head.profiles.length === 0 || head.profiles.some((profile) => loading.profiles.includes(profile));
-  if (!draft.selected || !isActive) return { kind: "inactive", name: head.name };
+  if (!draft.selected || !isActive)
+    return { kind: "inactive", name: head.name, leftOutBy: draft.selected ? "profiles" : "-f" };
   return resolveActive(head.name, merged, loading);
 }
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { devices, gpus } from "./schema/gpus.ts";
+import { dependsOn, health, restart } from "./schema/life.ts";
 import { mounts } from "./schema/mounts.ts";
 import { network } from "./schema/network.ts";
 import { hooks, isolation, secrets, security, stop, user } from "./schema/process.ts";
@@ -64,10 +65,10 @@ export const environmentSchema = z.strictObject(
       "restart",
       "me (the caller's id, name and home), root, uid[:gid] or name[:group]. Default: me for ordinary users, else root.",
     ),
-    env: field(variables, "restart", "Environment variables; they win over envFile. Default: none."),
+    env: field(variables, "live", "Environment variables; they win over envFile. Default: none."),
     envFile: field(
       oneOrMore("a file, or a list of files"),
-      "restart",
+      "live",
       "Files of NAME=value lines, relative to this file; later ones win.",
     ),
     secrets: field(
@@ -79,16 +80,27 @@ export const environmentSchema = z.strictObject(
       z
         .string({ error: hostname })
         .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, { error: hostname }),
-      "restart",
+      "live",
       "Host name inside. Default: the environment's name.",
     ),
     init: field(flag, "restart", "A small init is process 1; it passes on signals and reaps. Default true."),
     tty: field(flag, "restart", "The command gets a terminal. Default false."),
     stop: field(stop, "live", "How the command is stopped."),
+    restart: field(
+      restart,
+      "live",
+      "What follows when the command ends by itself: never, on-failure, always, or {policy, max, backoff}. Default never.",
+    ),
+    health: field(health, "live", "How Pavlos knows that it does its work. Default: it does not look."),
+    dependsOn: field(
+      dependsOn,
+      "record",
+      "Environments that come first: a list, or {other: started, healthy or completed}. Default: none.",
+    ),
     isolation: field(isolation, "restart", "What it has of its own instead of the machine's."),
     mounts: field(
       mounts,
-      "restart",
+      "live",
       'Paths, volumes and memory inside: "source:target[:ro]" or maps. Default: none.',
     ),
     network: field(
@@ -108,7 +120,7 @@ export const environmentSchema = z.strictObject(
     ),
     resources: field(resources, "live", "Limits of processors, memory, processes and disks."),
     security: field(security, "restart", "Privileges and filters."),
-    hooks: field(hooks, "record", "Commands run inside at certain moments."),
+    hooks: field(hooks, "live", "Commands run inside at certain moments."),
     watch: field(watch, "record", "What `pavlos watch` does when files change. Default: nothing."),
   },
   { error: "a map of fields such as rootfs: host" },

@@ -2,14 +2,11 @@
 const later: Readonly<Record<string, string>> = {
   bootstrap: "it belongs below `rootfs:`",
   steps: "it belongs below `rootfs:`, beside `from`",
-  restart: "remove it; `pavlos watch` starts again what died",
-  health: "remove it; environments are not probed by this version",
-  dependsOn: "remove it; all environments start together",
   target: "remove it; environments run on this machine",
 };
 
 const places: Readonly<Record<string, readonly string[]>> = {
-  "": ["bootstrap", "steps", "restart", "health", "dependsOn", "target"],
+  "": ["bootstrap", "steps", "target"],
 };
 
 /** What to do instead of an unknown key of a later version; undefined: no version knows it. */

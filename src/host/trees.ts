@@ -74,6 +74,8 @@ export const trees = {
     if (process.getuid?.() === 0) chownSync(temporary, stats.uid, stats.gid);
     renameSync(temporary, real);
   },
+  /** The same in place: where the file itself is mounted somewhere, a new one would not be seen there. */
+  writeInPlace: (path: string, text: string): void => writeFileSync(path, text),
   /** Writes a file of /proc in place; a process that has ended meanwhile is fine. */
   writeKernel(path: string, text: string): void {
     unlessGone(() => writeFileSync(path, text));

@@ -31,6 +31,11 @@ export interface Environment {
   readonly init: boolean;
   readonly tty: boolean;
   readonly stop: { readonly signal: string; readonly timeout: number };
+  readonly restart: Restart;
+  /** null: nobody looks. */
+  readonly health: Health | null;
+  /** By the name of the other environment. */
+  readonly dependsOn: Readonly<Record<string, Condition>>;
   readonly isolation: Isolation;
   readonly mounts: readonly Mount[];
   readonly network: Network;
@@ -106,6 +111,32 @@ export interface Image {
 export type SecretSource =
   | { readonly kind: "env"; readonly variable: string }
   | { readonly kind: "file"; readonly path: string };
+
+/** What the supervisor does after an end that nobody asked for. */
+export interface Restart {
+  readonly policy: "never" | "on-failure" | "always";
+  /** So many in a row without a good run in between; null: unlimited. */
+  readonly max: number | null;
+  /** Milliseconds before the first; doubled with each that follows at once. */
+  readonly backoff: number;
+}
+
+/** Times are milliseconds. */
+export interface Health {
+  readonly check: HealthCheck;
+  readonly interval: number;
+  readonly timeout: number;
+  readonly retries: number;
+  readonly startPeriod: number;
+}
+
+export type HealthCheck =
+  | { readonly kind: "command"; readonly command: readonly string[] }
+  | { readonly kind: "http"; readonly host: string; readonly port: number; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+/** What another environment must have reached before this one starts. */
+export type Condition = "started" | "healthy" | "completed";
 
 export interface Isolation {
   readonly pid: boolean;

@@ -37,6 +37,8 @@ export type Event =
     } & ({ readonly state: "running" | "cached" } | { readonly state: "built"; readonly durationMs: number }))
   /** A line that a step of a build printed. */
   | { readonly kind: "output"; readonly environment: string; readonly line: string }
+  /** It takes a while: "until db is healthy". */
+  | { readonly kind: "waiting"; readonly environment: string; readonly until: string }
   | { readonly kind: "notice"; readonly notice: Notice }
   | { readonly kind: "lock-waiting"; readonly holder: string }
   | {

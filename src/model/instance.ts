@@ -29,8 +29,11 @@ export interface InstanceRecord {
 }
 
 export interface Pending {
-  /** create, recreate, destroy: the writable layer is in an unknown state. restart, live: it is intact. */
-  readonly action: "create" | "live" | "restart" | "recreate" | "destroy";
+  /**
+   * create, destroy: the writable layer is in an unknown state. restart, live: it is intact. recreate: it
+   * is intact, where it was or aside. tidy: all is done, only what lies aside is to be removed.
+   */
+  readonly action: "create" | "live" | "restart" | "recreate" | "destroy" | "tidy";
   /** Paths that a live change was about to set: they are set again. Empty for other actions. */
   readonly fields: readonly string[];
 }
@@ -55,6 +58,24 @@ export interface Process {
    * the machine's shutdown when the record says nothing of a stop.
    */
   readonly requested?: boolean;
+  /** As the supervisor's last check found it; absent: nobody looks. */
+  readonly health?: HealthReport;
+  /** Starts by the supervisor after ends that nobody asked for. */
+  readonly restarts?: number;
+  /** It has ended, and its supervisor starts it again in a moment. */
+  readonly waits?: boolean;
+  /** It has failed so often that its supervisor starts it no more. */
+  readonly gaveUp?: boolean;
+  /** In the last run that ended the kernel killed something for want of memory. */
+  readonly oom?: boolean;
+}
+
+export const healths = ["starting", "healthy", "unhealthy"] as const;
+
+export interface HealthReport {
+  readonly status: (typeof healths)[number];
+  /** The last of what the last check said. */
+  readonly output: string;
 }
 
 /** One environment as it is: the record joined with the kernel's truth. */

@@ -1,4 +1,4 @@
-import type { Environment } from "./environment.ts";
+import type { Condition, Environment } from "./environment.ts";
 import type { Impact } from "./impact.ts";
 import type { InstanceRecord } from "./instance.ts";
 import type { Place } from "./source.ts";
@@ -56,6 +56,22 @@ export type Operation =
       readonly spec: Environment;
       readonly fresh: boolean;
     }
+  /** Wait for another environment: as this one depends on it, or until it is out of the way (gone). */
+  | {
+      readonly kind: "await";
+      readonly environment: string;
+      readonly other: string;
+      readonly condition: Condition | "gone";
+    }
+  /** What was started stays up for `grace` milliseconds, or ends well, and becomes healthy where that is asked. */
+  | {
+      readonly kind: "verify";
+      readonly environment: string;
+      readonly spec: Environment;
+      readonly grace: number;
+    }
+  /** The old writable layer while it is not certain that the new container is good. */
+  | { readonly kind: "aside"; readonly environment: string; readonly step: AsideStep }
   /** Write the bundle and create the container, held before its command. */
   | { readonly kind: "create"; readonly environment: string; readonly spec: Environment }
   /** Run the `created`, `started` or `stopping` hooks. */
@@ -91,9 +107,18 @@ export type Operation =
   /** Remove everything of the environment that is left in the state directory. */
   | { readonly kind: "remove"; readonly environment: string };
 
+/**
+ * keep: the layer goes aside, unless one lies there since an earlier attempt that was interrupted: that is the
+ * good one. back: what lies aside takes the layer's place again. drop: it is
+ * needed no more. Nothing there is fine for all of them.
+ */
+export type AsideStep = "keep" | "back" | "drop";
+
 export interface Plan {
   /** Sorted by environment. Only those that change. */
   readonly changes: readonly Change[];
+  /** All names of `changes`, such that nothing waits for what comes after it. */
+  readonly order: readonly string[];
   /** By environment, in order. */
   readonly operations: ReadonlyMap<string, readonly Operation[]>;
   readonly summary: Readonly<Record<Action, number>>;

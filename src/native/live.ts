@@ -66,9 +66,31 @@ export const changeDevices = (
   requests: readonly DeviceRequest[],
 ): Promise<readonly (LiveFailure | null)[]> => ask(native, "device", requests);
 
+/** New host names; the files in /etc are the caller's. */
+export const changeHostnames = (
+  native: Native,
+  requests: readonly { readonly id: string; readonly hostname: string }[],
+): Promise<readonly (LiveFailure | null)[]> => ask(native, "hostname", requests);
+
+/** By container id, those that run. One process for all. */
+export async function readHostnames(
+  native: Native,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  const { stdout } = await native.run(["hostname", "--show", ...ids]);
+  return new Map(
+    stdout.split("\n").flatMap((text): (readonly [string, string])[] => {
+      if (!text.startsWith("{")) return [];
+      const { id, hostname } = JSON.parse(text) as { readonly id: string; readonly hostname: string };
+      return [[id, hostname]];
+    }),
+  );
+}
+
 async function ask(
   native: Native,
-  verb: "mount" | "device",
+  verb: "mount" | "device" | "hostname",
   requests: readonly object[],
 ): Promise<readonly (LiveFailure | null)[]> {
   if (requests.length === 0) return [];

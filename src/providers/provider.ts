@@ -1,7 +1,7 @@
-import type { Environment } from "../model/environment.ts";
+import type { Condition, Environment } from "../model/environment.ts";
 import type { Event } from "../model/event.ts";
 import type { Drift, InstanceRecord, Process } from "../model/instance.ts";
-import type { DataLost } from "../model/plan.ts";
+import type { AsideStep, DataLost } from "../model/plan.ts";
 import type { ProjectIdentity } from "../model/project.ts";
 import type { Result } from "../model/result.ts";
 import type { Notice, Place, Places, Problem } from "../model/source.ts";
@@ -69,6 +69,9 @@ export interface Provider {
     container: Container,
   ): Promise<Result<void, Problem>>;
 
+  /** Keeps what `prepare` with `fresh` would drop, until the new container is certain; see AsideStep. */
+  aside?(name: string, step: AsideStep, context: Context): Promise<Result<void, Problem>>;
+
   /** What the user has written that removing these environments would lose; absent: nothing. */
   written?(records: readonly InstanceRecord[], context: Context): Promise<ReadonlyMap<string, DataLost>>;
 
@@ -103,6 +106,8 @@ export interface Container {
   readonly id: string;
   /** Host pid of its init. */
   readonly pid: number;
+  /** What it was made from, with the live changes since. */
+  readonly applied: Environment;
 }
 
 /** What is the same for all calls of one command. */
@@ -201,12 +206,25 @@ export interface Launcher {
     containerIds: readonly string[],
     context: Context,
   ): Promise<ReadonlyMap<string, Result<void, Problem>>>;
+  /**
+   * Waits until another environment is as this one depends on it; what cannot come to pass any more is a
+   * problem at once.
+   */
+  reach(other: Target, condition: Condition, context: Context): Promise<Result<void, Problem>>;
+  /**
+   * Waits until a container that was just started is healthy, where that is asked for, and has stayed up
+   * for `grace` milliseconds; an end with success is fine. The problem has its last lines.
+   */
+  verify(target: Target, grace: number, context: Context): Promise<Result<void, Problem>>;
   /** The stop sequence, then removal of the container and its cgroup. Missing containers are fine. */
   stop(
     containerIds: readonly string[],
     context: Context,
   ): Promise<ReadonlyMap<string, Result<void, Problem>>>;
 }
+
+/** An environment whose container exists or existed. */
+export type Target = Pick<InstanceRecord, "name" | "containerId" | "spec">;
 
 export interface CreateRequest {
   readonly environment: Environment;

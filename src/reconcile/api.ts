@@ -6,6 +6,7 @@ import type { Result } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { Launcher, Provider } from "../providers/provider.ts";
 import type { ProjectState } from "../state/project.ts";
+import type { AfterFailure } from "./repair.ts";
 import type { Selection } from "./select.ts";
 
 /** What reconcile/ works with: made once per command. */
@@ -35,6 +36,8 @@ export type Goal =
       readonly except?: readonly string[];
       /** Made anew although no field asks for it: a rule of `watch`. */
       readonly recreate?: readonly string[];
+      /** Whether what ran before comes back where something new fails; default: it does. */
+      readonly afterFailure?: AfterFailure;
     })
   /** As last applied, without the files. */
   | (Selection & { readonly kind: "start" | "stop" | "restart" | "destroy" });

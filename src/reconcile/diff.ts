@@ -135,11 +135,14 @@ function stateOf(input: DiffInput, instance: Instance): State {
   if (input.recreate?.includes(instance.name))
     return { least: "recreate", reason: "a rule of `watch` asks for it", done: false };
   const pending = instance.record.pending?.action;
-  if (pending === "recreate" || pending === "destroy")
+  if (pending === "destroy")
     return { least: "recreate", reason: interruption(input, instance.name), done: false };
   const liveness = livenessOf(instance);
-  if (pending === "restart")
+  // The layer of an interrupted recreate lies aside: whoever wants what was before gets it back.
+  if (pending === "restart" || pending === "recreate")
     return { least: "restart", reason: interruption(input, instance.name), done: false };
+  if (pending === "tidy" && liveness.kind !== "down")
+    return { least: "record", reason: interruption(input, instance.name), done: liveness.kind === "done" };
   if (liveness.kind === "down") return { least: "restart", reason: liveness.reason, done: false };
   return { least: null, reason: null, done: liveness.kind === "done" };
 }

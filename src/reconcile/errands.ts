@@ -41,7 +41,7 @@ function changeFor(errand: Errand, instance: Instance): Change | null {
   }
   const pending = record.pending?.action;
   // Its layer is in an unknown state: it begins anew, whatever was asked.
-  if (pending === "create" || pending === "recreate" || pending === "destroy")
+  if (pending === "create" || pending === "destroy")
     return change(name, "recreate", "an apply was interrupted");
   const liveness = livenessOf(instance);
   if (errand === "start" && liveness.kind === "up" && pending === undefined) return null;

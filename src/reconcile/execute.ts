@@ -8,10 +8,11 @@ import { containerIdOf } from "../state/paths.ts";
 import type { ChangeResult, Machinery } from "./api.ts";
 import { makeCrew } from "./batch.ts";
 import { placeOf } from "./fields.ts";
+import { makeGates } from "./gates.ts";
 import { gatherAll, once, presentDuring, presentNow } from "./gather.ts";
 import { makePerform, type Session } from "./perform.ts";
 import { restartInstead } from "./plan.ts";
-import { type Job, repair } from "./repair.ts";
+import { type AfterFailure, type Job, repair } from "./repair.ts";
 import { makeRunner, type Runner } from "./run.ts";
 
 /** A plan, and what it was made from. */
@@ -21,6 +22,7 @@ export interface Work {
   readonly wanted: ReadonlyMap<string, Environment>;
   /** The files, where they ask for this; null: an errand over what is there. */
   readonly desired: Desired | null;
+  readonly afterFailure: AfterFailure;
 }
 
 /** Environments that are worked on at the same time. */
@@ -38,14 +40,21 @@ export async function execute(
 ): Promise<readonly ChangeResult[]> {
   const crew = makeCrew();
   const gather = once(() => gatherAll(machinery, context, presentDuring(work)));
-  const run = makeRunner(machinery, makePerform(machinery, { context, crew, gather }));
+  const gates = makeGates(work.plan.order);
+  const run = makeRunner(machinery, makePerform(machinery, { context, crew, gates, gather }));
   const instances = new Map(work.actual.instances.map((instance) => [instance.name, instance]));
   const results = new Map<string, ChangeResult>();
-  const tasks = work.plan.changes.map((change) => async () => {
-    const name = change.environment;
+  const changes = new Map(work.plan.changes.map((change) => [change.environment, change]));
+  // In this order nobody at work waits for somebody who has not got a turn.
+  const tasks = work.plan.order.map((name) => async () => {
+    const change = changes.get(name);
+    if (change === undefined) return;
     const operations = work.plan.operations.get(name) ?? [];
     const job = { change, operations, instance: instances.get(name), wanted: work.wanted.get(name) };
-    results.set(name, await carryOut(machinery, run, { ...job, desired: work.desired }));
+    const { desired, afterFailure } = work;
+    const result = await carryOut(machinery, run, { ...job, desired, afterFailure });
+    gates.finished(name, result.failure === null ? "done" : "failed");
+    results.set(name, result);
   });
   await crew.run(tasks, concurrency);
   const settled = await gatherAll(machinery, context, presentNow(machinery));

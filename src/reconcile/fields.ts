@@ -21,7 +21,7 @@ export function fieldChanges(
   const changed = differences(instance.record.spec, wanted).map((difference) =>
     ofFile(desired, wanted, difference),
   );
-  const drift = instance.process.status === "running" ? instance.drift : new Map<string, Drift>();
+  const drift = instance.process.pid === null ? new Map<string, Drift>() : instance.drift;
   const drifted = [...drift].map(([path, live]) => ofDrift(desired, wanted, { path, live, instance }));
   const paths = new Set(drifted.map((change) => change.path));
   return [...changed.filter((change) => !paths.has(change.path)), ...drifted];

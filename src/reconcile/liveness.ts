@@ -19,6 +19,8 @@ export function livenessOf(instance: Instance): Liveness {
     case "unhealthy":
       return { kind: "up" };
     case "starting":
+      // Its supervisor is at it, and knows how often to try.
+      if (process.waits) return { kind: "up" };
       return { kind: "down", why: "missing", reason: "created but never started" };
     case "missing":
       return { kind: "down", why: "missing", reason: "not running (was the machine restarted?)" };
@@ -30,13 +32,25 @@ export function livenessOf(instance: Instance): Liveness {
 
 function ended(process: Process, hasCommand: boolean): Liveness {
   const code = process.exitCode;
+  if (process.oom && code !== 0)
+    return { kind: "down", why: "killed", reason: `ran out of memory${tries(process)}` };
   if (process.killed) {
-    const reason = code !== null && code > 128 ? `was killed by signal ${code - 128}` : "its supervisor died";
+    const reason =
+      code !== null && code > 128
+        ? `was killed by signal ${code - 128}${tries(process)}`
+        : "its supervisor died";
     return { kind: "down", why: "killed", reason };
   }
   if (process.requested)
     return { kind: "down", why: "missing", reason: "was stopped from outside (was the machine shut down?)" };
   // An idle environment has no end of its own: whatever ended it, it should run.
   if (code === 0 && hasCommand) return { kind: "done" };
-  return { kind: "down", why: "exited", reason: code === null ? "not running" : `exited with code ${code}` };
+  return {
+    kind: "down",
+    why: "exited",
+    reason: code === null ? "not running" : `exited with code ${code}${tries(process)}`,
+  };
 }
+
+const tries = ({ gaveUp, restarts = 0 }: Process): string =>
+  gaveUp ? `, also after ${restarts} restarts` : "";

@@ -25,7 +25,7 @@ export async function withObstacles(
       if (change.action !== "live" || instance === undefined || environment === undefined) return change;
       const { record, process } = instance;
       if (process.pid === null) return change;
-      const container = { id: record.containerId, pid: process.pid };
+      const container = { id: record.containerId, pid: process.pid, applied: record.spec };
       for (const provider of machinery.providers) {
         const own = change.fields.filter(({ path }) =>
           provider.fields.some(

@@ -6,6 +6,8 @@ import type { Problem } from "../model/source.ts";
 import type { Context, Contribution, Created, CreateRequest } from "../providers/provider.ts";
 import type { Machinery } from "./api.ts";
 import type { Crew } from "./batch.ts";
+import type { Gates } from "./gates.ts";
+import { aside, awaitOther, verify } from "./patience.ts";
 
 /** What is known of one environment while its operations run. */
 export interface Session {
@@ -31,18 +33,25 @@ export type Gather = () => Promise<Result<void, Problem>>;
 export interface Common {
   readonly context: Context;
   readonly crew: Crew;
+  readonly gates: Gates;
   readonly gather: Gather;
 }
 
 /** Carries out single operations; create, start and stop of many environments become one call each. */
 export function makePerform(machinery: Machinery, common: Common): Perform {
   const { launcher, providers } = machinery;
-  const { context, crew, gather } = common;
+  const { context, crew, gates, gather } = common;
   const create = crew.batched<CreateRequest, Result<Created, Problem>>((requests) =>
     launcher.create([...requests.values()], context),
   );
   const start = crew.batched<null, Result<void, Problem>>((ids) => launcher.start([...ids.keys()], context));
   const stop = crew.batched<null, Result<void, Problem>>((ids) => launcher.stop([...ids.keys()], context));
+
+  const startOne = async (session: Session): Promise<Result<void, Problem>> => {
+    const done = await start(session.containerId, null);
+    if (done.ok) gates.started(session.name);
+    return done;
+  };
 
   const createOne = async (spec: Environment, session: Session): Promise<Result<void, Problem>> => {
     const gathered = await gather();
@@ -66,10 +75,16 @@ export function makePerform(machinery: Machinery, common: Common): Perform {
         }
         if (operation.fresh) session.layerSince = machinery.now().toISOString();
         return success(undefined);
+      case "await":
+        return awaitOther(machinery, context, { operation, gates });
+      case "verify":
+        return verify(machinery, context, { operation, session });
+      case "aside":
+        return aside(machinery, context, { operation, session });
       case "create":
         return createOne(operation.spec, session);
       case "start":
-        return start(session.containerId, null);
+        return startOne(session);
       case "stop":
         return stop(operation.containerId, null);
       case "hook":
@@ -127,7 +142,7 @@ async function runHooks(
 }
 
 /** Fields that reconcile/ itself reads from the record: nothing in the container depends on them. */
-const own: ReadonlySet<string> = new Set(["hooks", "labels", "profiles", "persist", "watch"]);
+const own: ReadonlySet<string> = new Set(["labels", "profiles", "persist", "watch", "dependsOn"]);
 
 async function change(
   { providers }: Machinery,
@@ -141,7 +156,8 @@ async function change(
   if (session.pid === null) return failure(unchangeable(spec.name, "nothing runs in it"));
   const gathered = await gather();
   if (!gathered.ok) return gathered;
-  const container = { id: session.containerId, pid: session.pid };
+  const applied = session.record?.spec ?? spec;
+  const container = { id: session.containerId, pid: session.pid, applied };
   const left = new Set(fields.filter((path) => !own.has(topOf(path))));
   for (const provider of providers) {
     const owned = [...left].filter((path) => provider.fields.some((field) => field === topOf(path)));

@@ -1,7 +1,10 @@
 import type { Environment } from "../model/environment.ts";
-import type { Actual, Instance, InstanceRecord } from "../model/instance.ts";
+import type { Actual, Instance, InstanceRecord, Pending } from "../model/instance.ts";
 import { type Action, actions, type Change, type Operation, type Plan } from "../model/plan.ts";
 import { unreachable } from "../model/result.ts";
+import { same } from "./compare.ts";
+import { livenessOf } from "./liveness.ts";
+import { type Order, orderOf } from "./order.ts";
 
 export interface PlanInput {
   readonly changes: readonly Change[];
@@ -14,22 +17,40 @@ export interface PlanInput {
 export function plan(input: PlanInput): Plan {
   const instances = new Map(input.actual.instances.map((instance) => [instance.name, instance]));
   const operations = new Map<string, readonly Operation[]>();
+  const order = orderOf(input);
   for (const change of input.changes) {
     const name = change.environment;
-    operations.set(
-      name,
-      stepsOf(change, { input, instance: instances.get(name), wanted: input.wanted.get(name) }),
-    );
+    const wanted = input.wanted.get(name);
+    const steps = stepsOf(change, { input, instance: instances.get(name), wanted });
+    const waited = withWaits(steps, waitsOf(name, order, wanted));
+    operations.set(name, [...tidying(instances.get(name)), ...waited]);
   }
-  return { changes: input.changes, operations, summary: summarise(input.changes) };
+  return { changes: input.changes, order: order.sequence, operations, summary: summarise(input.changes) };
 }
 
-/** Brings an environment back to what its record says, after a restart went wrong. */
-export const restoration = (record: InstanceRecord): readonly Operation[] => [
-  { kind: "stop", environment: record.name, spec: null, containerId: record.containerId },
+/** Brings an environment back to what its record says, after a restart or recreate went wrong. */
+export const restoration = (
+  { name, containerId, ...record }: InstanceRecord,
+  layer: "in place" | "aside",
+): readonly Operation[] => [
+  { kind: "stop", environment: name, spec: null, containerId },
+  ...(layer === "aside" ? [{ kind: "aside", environment: name, step: "back" } as const] : []),
   ...launch(record.spec, { fresh: !record.spec.persist, hooked: record.hooked }),
   settled(record.spec, { stopped: false, hooked: true }),
 ];
+
+/** The new one stays, with or without a doubt; what was kept of the old one is removed. */
+export const acceptance = (wanted: Environment): readonly Operation[] => [
+  begun(wanted, "tidy"),
+  { kind: "aside", environment: wanted.name, step: "drop" },
+  settled(wanted, { stopped: false, hooked: true }),
+];
+
+/** Of a change that was interrupted when all but this was done. */
+const tidying = (instance: Instance | undefined): readonly Operation[] =>
+  instance?.record.pending?.action === "tidy"
+    ? [{ kind: "aside", environment: instance.name, step: "drop" }]
+    : [];
 
 /** Clears away what a creation that went wrong has left. */
 export const clearance = (name: string, containerId: string): readonly Operation[] => [
@@ -81,29 +102,74 @@ function create(wanted: Environment, { input, instance }: Subject): readonly Ope
     begun(wanted, "create"),
     ...launch(wanted, { fresh: true, hooked: false }),
     settled(wanted, { stopped: false, hooked: true }),
+    // Not before: one that is not healthy stays, to be looked at.
+    ...verification(wanted, undefined),
   ];
 }
 
 function restart(instance: Instance, wanted: Environment): readonly Operation[] {
   const { record } = instance;
+  const environment = wanted.name;
+  // What was to persist goes: until the new one is certain it is kept, as in a recreate.
+  if (record.spec.persist && !wanted.persist) return recreate(instance, wanted);
+  // A recreate was interrupted and is not wanted any more: what lies aside, if anything, is the layer.
+  const recreating = record.pending?.action === "recreate";
   return [
     // What can fail without the old container's end fails before it.
-    { kind: "prepare", environment: wanted.name, spec: wanted, fresh: false },
-    begun(record.spec, "restart"),
+    { kind: "prepare", environment, spec: wanted, fresh: false },
+    begun(record.spec, recreating ? "recreate" : "restart"),
     ...farewell(instance),
+    ...(recreating ? [{ kind: "aside", environment, step: "back" } as const] : []),
     ...launch(wanted, { fresh: !wanted.persist, hooked: record.hooked }),
+    ...verification(wanted, instance),
     settled(wanted, { stopped: false, hooked: true }),
   ];
 }
 
 function recreate(instance: Instance, wanted: Environment): readonly Operation[] {
+  const environment = wanted.name;
   return [
-    { kind: "prepare", environment: wanted.name, spec: wanted, fresh: false },
+    { kind: "prepare", environment, spec: wanted, fresh: false },
     begun(instance.record.spec, "recreate"),
     ...farewell(instance),
+    { kind: "aside", environment, step: "keep" },
     ...launch(wanted, { fresh: true, hooked: false }),
-    settled(wanted, { stopped: false, hooked: true }),
+    ...verification(wanted, instance),
+    ...acceptance(wanted),
   ];
+}
+
+/** Long enough to see a command that ends at once, short enough to be waited for at each restart. */
+const grace = 200;
+
+/** Without a health check it only counts where there is something to go back to. */
+function verification(wanted: Environment, before: Instance | undefined): readonly Operation[] {
+  const atStake = before !== undefined && canGoBack(before, wanted);
+  if (wanted.health === null && !atStake) return [];
+  return [{ kind: "verify", environment: wanted.name, spec: wanted, grace: atStake ? grace : 0 }];
+}
+
+/** What ran before was something else, and ran. */
+export const canGoBack = (before: Instance, wanted: Environment): boolean =>
+  livenessOf(before).kind === "up" &&
+  (before.record.pending === null || before.record.pending.action === "tidy") &&
+  !same(before.record.spec, wanted);
+
+/** Waiting comes before the first effect, but what can be prepared meanwhile is. */
+function withWaits(steps: readonly Operation[], waits: readonly Operation[]): readonly Operation[] {
+  const prepared = steps.findIndex((step) => step.kind !== "prepare");
+  return waits.length === 0 ? steps : [...steps.slice(0, prepared), ...waits, ...steps.slice(prepared)];
+}
+
+function waitsOf(environment: string, order: Order, wanted: Environment | undefined): readonly Operation[] {
+  const before = (order.startsAfter.get(environment) ?? []).map((other): Operation => {
+    const condition = wanted?.dependsOn[other] ?? "started";
+    return { kind: "await", environment, other, condition };
+  });
+  const gone = (order.stopsAfter.get(environment) ?? []).map(
+    (other): Operation => ({ kind: "await", environment, other, condition: "gone" }),
+  );
+  return [...before, ...gone];
 }
 
 function live(instance: Instance, wanted: Environment, fields: readonly string[]): readonly Operation[] {
@@ -151,7 +217,8 @@ function destroyQuietly(
 function farewell({ name, record, process }: Instance): readonly Operation[] {
   const spec = record.spec;
   const end: Operation = { kind: "stop", environment: name, spec, containerId: record.containerId };
-  const said = process.status === "running" && spec.hooks.stopping.length > 0;
+  const runs = process.status === "running" || process.status === "unhealthy";
+  const said = runs && spec.hooks.stopping.length > 0;
   return said ? [{ kind: "hook", environment: name, spec, point: "stopping" }, end] : [end];
 }
 
@@ -171,11 +238,12 @@ function launch(
   return steps;
 }
 
-const begun = (
-  spec: Environment,
-  action: "create" | "live" | "restart" | "recreate" | "destroy",
-  fields: readonly string[] = [],
-): Operation => ({ kind: "record", environment: spec.name, spec, patch: { pending: { action, fields } } });
+const begun = (spec: Environment, action: Pending["action"], fields: readonly string[] = []): Operation => ({
+  kind: "record",
+  environment: spec.name,
+  spec,
+  patch: { pending: { action, fields } },
+});
 
 const settled = (spec: Environment, patch: Partial<InstanceRecord>): Operation => ({
   kind: "record",

@@ -66,6 +66,7 @@ async function finish(
     actual,
     wanted: wantedBy(goal, actual),
     desired: goal.kind === "apply" ? goal.desired : null,
+    afterFailure: (goal.kind === "apply" ? goal.afterFailure : undefined) ?? "roll back",
   });
   if (results.every((result) => result.failure === null)) machinery.state.journal.clear();
   if (prospect.plan.summary.destroy > 0) await machinery.state.removeIfEmpty();

@@ -2,11 +2,12 @@ import type { Environment } from "../model/environment.ts";
 import type { Failure } from "../model/event.ts";
 import type { Instance } from "../model/instance.ts";
 import type { Change, Operation } from "../model/plan.ts";
-import { same } from "./compare.ts";
-import { livenessOf } from "./liveness.ts";
 import type { Session } from "./perform.ts";
-import { clearance, restoration } from "./plan.ts";
+import { acceptance, canGoBack, clearance, restoration } from "./plan.ts";
 import type { Runner, Stuck } from "./run.ts";
+
+/** Where a new configuration failed and the old one ran: back to that, or on with what there is. */
+export type AfterFailure = "roll back" | "leave";
 
 /** One change with everything that is needed to carry it out. */
 export interface Job {
@@ -16,6 +17,7 @@ export interface Job {
   readonly instance: Instance | undefined;
   /** undefined: it is going away. */
   readonly wanted: Environment | undefined;
+  readonly afterFailure: AfterFailure;
 }
 
 interface Failed {
@@ -36,45 +38,62 @@ export async function repair(run: Runner, failed: Failed): Promise<Failure> {
   if (failed.aborted) return { problem, left: "it is half done; the next `pavlos apply` finishes it" };
   switch (action) {
     case "create":
-      return { problem, left: await clear(run, failed.session) };
-    case "recreate":
+      return { problem, left: await clear(run, failed) };
     case "destroy":
     case "stop":
       return { problem, left: remains[action] };
     case "record":
     case "live":
     case "restart":
+    case "recreate":
       return { problem, ...(await goBack(run, failed)) };
   }
 }
 
 /** Before the record said that work begins nothing of the environment was touched. */
 const hasBegun = (operations: readonly Operation[], index: number): boolean =>
-  operations.slice(0, index).some((operation) => operation.kind !== "prepare");
+  operations.slice(0, index).some(({ kind }) => !["prepare", "await", "aside"].includes(kind));
 
 const remains = {
-  recreate:
-    "its old container may be gone and its new root incomplete; the next `pavlos apply` creates it anew",
   destroy: "part of its files; the next `pavlos apply` or `pavlos destroy` removes them",
   stop: "its container may still run; `pavlos stop` tries again",
 } as const;
 
-async function clear(run: Runner, session: Session): Promise<string | null> {
-  const stuck = await run(clearance(session.name, session.containerId), session);
-  return stuck === null ? null : "what was made of it so far; the next `pavlos apply` begins anew";
+async function clear(run: Runner, { session, stuck }: Failed): Promise<string | null> {
+  // It is there, and its log says what is wrong with it.
+  if (stuck.operation.kind === "verify")
+    return `it stays as it is: \`pavlos ps\`, \`pavlos logs ${session.name}\``;
+  const left = await run(clearance(session.name, session.containerId), session);
+  return left === null ? null : "what was made of it so far; the next `pavlos apply` begins anew";
 }
 
-/** The environment's root is intact: what ran before can run again. */
-async function goBack(run: Runner, { job, session }: Failed): Promise<Omit<Failure, "problem">> {
-  const { instance, wanted } = job;
-  const stopped = {
-    left: "its container is stopped, its files are intact; the next `pavlos apply` starts it",
-  };
-  if (instance === undefined || same(instance.record.spec, wanted) || livenessOf(instance).kind !== "up")
-    return stopped;
+/** What ran before can run again: its layer was not touched, or lies aside. */
+async function goBack(run: Runner, failed: Failed): Promise<Omit<Failure, "problem">> {
+  const { job, session } = failed;
+  const { instance, wanted, afterFailure } = job;
+  const possible = instance !== undefined && wanted !== undefined && canGoBack(instance, wanted);
+  if (!possible || afterFailure === "leave") return await stay(run, failed);
   session.created = null;
-  const stuck = await run(restoration(instance.record), session);
-  return stuck === null
-    ? { left: "it runs again as it was before; its files are intact", restored: true }
-    : stopped;
+  const again = await run(restoration(instance.record, layerOf(job)), session);
+  if (again !== null) return { left: stopped(job) };
+  return { left: "it runs again as it was before; its files are intact", restored: true };
 }
+
+const layerOf = ({ operations }: Job): "in place" | "aside" =>
+  operations.some((operation) => operation.kind === "aside" && operation.step === "keep")
+    ? "aside"
+    : "in place";
+
+/** Nothing to go back to. One that runs is kept, whatever it is worth. */
+async function stay(run: Runner, { job, session, stuck }: Failed): Promise<Omit<Failure, "problem">> {
+  if (stuck.operation.kind !== "verify" || job.wanted === undefined) return { left: stopped(job) };
+  const settled = await run(acceptance(job.wanted), session);
+  const name = job.wanted.name;
+  if (settled !== null) return { left: stopped(job) };
+  return { left: `the new one stays as it is: \`pavlos ps\`, \`pavlos logs ${name}\`` };
+}
+
+const stopped = ({ change }: Job): string =>
+  change.action === "recreate"
+    ? "its container is stopped, its old files are kept; the next `pavlos apply` creates it anew, or brings them back where the file says so"
+    : "its container is stopped, its files are intact; the next `pavlos apply` starts it";

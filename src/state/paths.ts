@@ -16,8 +16,12 @@ export interface EnvironmentPaths {
   /** Holds one directory for each layer, as does `work`. */
   readonly upper: string;
   readonly work: string;
+  /** The old upper directory while a new one is tried. */
+  readonly aside: string;
   readonly log: string;
-  /** Written by the supervisor when the container has ended. */
+  /** One JSON line for each change of its state, by the supervisor. */
+  readonly events: string;
+  /** What only the supervisor knows: health, restarts, and how the container ended. */
   readonly status: string;
 }
 
@@ -51,7 +55,9 @@ export function environmentPaths(paths: StatePaths, projectId: string, name: str
     bundle,
     upper: join(directory, "upper"),
     work: join(directory, "work"),
+    aside: join(directory, "upper.aside"),
     log: join(directory, "logs", "output.log"),
+    events: join(directory, "logs", "events.jsonl"),
     status: join(bundle, "status.json"),
   };
 }

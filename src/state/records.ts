@@ -42,7 +42,13 @@ export function parseRecord(text: string | null, name: string): Result<InstanceR
 }
 
 /** Fields that older records lack, as they were then: without. */
-const laterFields = { gpus: null, devices: [] };
+const laterFields = {
+  gpus: null,
+  devices: [],
+  restart: { policy: "never", max: 10, backoff: 100 },
+  health: null,
+  dependsOn: {},
+} as const;
 
 function isRecord(
   value: Readonly<Record<string, unknown>>,

@@ -37,7 +37,7 @@ export function instanceDocument(project: string, instance: Instance): object {
     pid: process.pid,
     startedAt: process.startedAt,
     exitCode: process.exitCode,
-    health: null,
+    health: process.health?.status ?? null,
     rootfs: record.spec.rootfs,
     addresses: [],
     ports: [],

@@ -1,5 +1,5 @@
 import type { Rootfs } from "../model/environment.ts";
-import type { Status } from "../model/instance.ts";
+import type { HealthReport, Status } from "../model/instance.ts";
 import { unreachable } from "../model/result.ts";
 import { shortPath } from "./places.ts";
 import { renderTable } from "./table.ts";
@@ -15,6 +15,11 @@ export interface Listed {
   readonly pid: number | null;
   readonly startedAt: string | null;
   readonly exitCode: number | null;
+  readonly health?: HealthReport;
+  readonly restarts?: number;
+  readonly waits?: boolean;
+  readonly gaveUp?: boolean;
+  readonly oom?: boolean;
   readonly rootfs: Rootfs;
   /** UUIDs or PCI addresses; the column is there when one has any. */
   readonly gpus?: readonly string[];
@@ -29,10 +34,12 @@ export interface ListOptions {
 export function renderInstances(list: readonly Listed[], { style, base, now }: ListOptions): string {
   const withProject = list.some((item) => item.project !== null);
   const withGpus = list.some(({ gpus = [] }) => gpus.length > 0);
+  const withHealth = list.some((item) => item.health !== undefined);
   const header = [
     ...(withProject ? ["PROJECT"] : []),
     "NAME",
     "STATUS",
+    ...(withHealth ? ["HEALTH"] : []),
     "PID",
     "SINCE",
     "ROOT",
@@ -42,6 +49,7 @@ export function renderInstances(list: readonly Listed[], { style, base, now }: L
     ...(withProject ? [item.project ?? ""] : []),
     item.name,
     statusCell(item, style),
+    ...(withHealth ? [healthCell(item.health, style)] : []),
     item.pid === null ? "-" : String(item.pid),
     item.pid === null || item.startedAt === null
       ? "-"
@@ -64,10 +72,24 @@ const colors = {
   missing: "gray",
 } as const satisfies Record<Status, string>;
 
-function statusCell({ status, exitCode }: Listed, style: Style): string {
-  const code = exitCode === null || status === "running" || status === "missing" ? "" : ` (${exitCode})`;
-  return style(colors[status], `${status}${code}`);
+function statusCell(item: Listed, style: Style): string {
+  const { status } = item;
+  const remarks = [
+    ...(item.exitCode === null || status === "running" || status === "missing"
+      ? []
+      : [String(item.exitCode)]),
+    ...(item.oom ? ["out of memory"] : []),
+    ...(item.gaveUp ? ["gave up"] : []),
+    ...(item.waits ? ["starts again"] : []),
+    ...(item.restarts === undefined ? [] : [`${item.restarts} restart${item.restarts === 1 ? "" : "s"}`]),
+  ];
+  return style(colors[status], remarks.length === 0 ? status : `${status} (${remarks.join(", ")})`);
 }
+
+const healthColors = { starting: "cyan", healthy: "green", unhealthy: "yellow" } as const;
+
+const healthCell = (health: HealthReport | undefined, style: Style): string =>
+  health === undefined ? "-" : style(healthColors[health.status], health.status);
 
 function rootCell(rootfs: Rootfs, base: string): string {
   switch (rootfs.kind) {

@@ -23,7 +23,7 @@ export function liveProgress(terminal: Terminal, base: string): Progress {
     },
     report(event) {
       if ("environment" in event) rows.get(event.environment)?.show(event);
-      if (event.kind === "change-finished") return;
+      if (event.kind === "change-finished" || event.kind === "waiting") return;
       const line = eventLine(event, terminal, base);
       // Lines between the repainted ones would tear the picture: they follow it.
       if (line !== null) said.push(line);
@@ -78,6 +78,7 @@ class Row {
 
   show(event: Event): void {
     if (event.kind === "operation-started") this.#say(activities[event.operation]);
+    else if (event.kind === "waiting") this.#say(`waiting until ${event.until}`);
     else if (event.kind === "progress") this.#say(this.#progress(event));
     else if (event.kind === "step") this.#say(`step ${event.index + 1} of ${event.count}, ${event.title}`);
     else if (event.kind === "change-failed") this.#fail();

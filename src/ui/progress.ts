@@ -42,6 +42,9 @@ export function quietProgress(terminal: Terminal, base: string): Progress {
 /** What is being done, in words: "unpacking", "starting". */
 export const activities: Readonly<Record<Operation["kind"], string>> = {
   prepare: "preparing its root",
+  await: "waiting for what it depends on",
+  verify: "waiting until it is healthy",
+  aside: "keeping its old files until it is certain",
   create: "creating",
   hook: "running hooks",
   start: "starting",
@@ -63,6 +66,8 @@ export function eventLine(event: Event, { errStyle: style }: Terminal, base: str
       return `${style("green", "✔")} ${event.environment}: ${pastTense[event.change.action]} in ${Math.round(event.durationMs)} ms`;
     case "change-failed":
       return failureLines(event, style("red", "✖"), base);
+    case "waiting":
+      return `${style("cyan", "…")} ${event.environment}: waiting until ${event.until}`;
     case "notice":
       return noticeLine(event.notice, style("yellow", "!"));
     case "step":

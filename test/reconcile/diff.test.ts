@@ -291,7 +291,8 @@ describe("interrupted work", () => {
   it.each([
     ["create", "create"],
     ["restart", "restart"],
-    ["recreate", "recreate"],
+    ["recreate", "restart"],
+    ["tidy", "record"],
     ["destroy", "recreate"],
   ] as const)("%s is repaired by %s", (action, repair) => {
     const record = { pending: { action, fields: [] } };
@@ -299,6 +300,12 @@ describe("interrupted work", () => {
       action: repair,
       reason: "an apply was interrupted",
     });
+  });
+
+  it("recreate goes on where the file still wants it", () => {
+    const record = { pending: { action: "recreate" as const, fields: [] } };
+    const wanted = web({ rootfs: { kind: "path", path: "/srv", mode: "overlay" } });
+    expect(changeOf(instance(web(), { record }), wanted)).toMatchObject({ action: "recreate" });
   });
 
   it("names the step that the journal saw begin", () => {

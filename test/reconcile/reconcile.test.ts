@@ -31,7 +31,16 @@ describe("an apply", () => {
     await apply(world, [web]);
     world.log.length = 0;
     await apply(world, [{ ...web, rootfs: { kind: "path", path: "/srv", mode: "overlay" } }]);
-    expect(steps(world)).toEqual(["prepare web", "stop web", "prepare web", "create web", "start web"]);
+    expect(steps(world)).toEqual([
+      "prepare web",
+      "stop web",
+      "aside-keep web",
+      "prepare web",
+      "create web",
+      "start web",
+      "verify web",
+      "aside-drop web",
+    ]);
   });
 
   it("keeps the layer of a restart, and drops it where nothing is to persist", async () => {

@@ -98,7 +98,7 @@ function planOf(changes: readonly Change[]): Plan {
     destroy: 0,
   };
   for (const { action } of changes) summary[action] += 1;
-  return { changes, operations: new Map(), summary };
+  return { changes, order: [], operations: new Map(), summary };
 }
 
 function change(environment: string, action: Action, fields: readonly FieldChange[]): Change {

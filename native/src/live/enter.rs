@@ -66,6 +66,32 @@ pub fn mounts(target: &Target<'_>, host: Host) -> Result<Inside> {
     Ok(Inside { host, root })
 }
 
+/// The container has a user namespace of its own.
+pub fn has_users(target: &Target<'_>) -> bool {
+    differs(target, "user").unwrap_or(true)
+}
+
+/// To where the container's host name is, to read it.
+pub fn host_name_of(target: &Target<'_>) -> Result<()> {
+    if has_users(target) {
+        join(target, libc::CLONE_NEWUSER)?;
+    }
+    join(target, libc::CLONE_NEWUTS)
+}
+
+/// The same, to change it: the container must have one.
+pub fn host_name(target: &Target<'_>) -> Result<()> {
+    if !differs(target, "uts")? {
+        return Err(Error::new(
+            "join namespaces",
+            target.state.id.as_str(),
+            "the container shares the host's name: it cannot be changed for it alone",
+        ));
+    }
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).at("protect process", "")?;
+    host_name_of(target)
+}
+
 fn join(target: &Target<'_>, kind: i32) -> Result<()> {
     setns(target.init.as_fd(), kind)
         .at("join namespaces", target.state.id.as_str())

@@ -91,11 +91,11 @@ export const hooks = z.strictObject(
   {
     created: field(
       commands,
-      "record",
+      "live",
       "Run inside once, before the first start of a new container. Default: none.",
     ),
-    started: field(commands, "record", "Run inside after each start. Default: none."),
-    stopping: field(commands, "record", "Run inside before each stop. Default: none."),
+    started: field(commands, "live", "Run inside after each start. Default: none."),
+    stopping: field(commands, "live", "Run inside before each stop. Default: none."),
   },
   { error: "a map with created, started or stopping" },
 );

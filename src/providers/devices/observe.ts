@@ -44,7 +44,7 @@ async function driftOf(
   const reason =
     differenceOf(from, to) ?? lostNode(process.pid, from) ?? lostRule(tools, record.containerId, from);
   if (reason === null) return null;
-  const container = { id: record.containerId, pid: process.pid ?? 0 };
+  const container = { id: record.containerId, pid: process.pid ?? 0, applied: record.spec };
   const busy = await holdersOf(tools, { environment: record.spec, from, to }, container);
   const drift: Drift = {
     live: undefined,

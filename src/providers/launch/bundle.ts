@@ -1,22 +1,18 @@
 import { join } from "node:path";
 import { trees } from "../../host/trees.ts";
-import type { Environment } from "../../model/environment.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
 import { allCapabilities, boundingSet } from "../../oci/capabilities.ts";
 import { configOf, printConfig } from "../../oci/config.ts";
 import { type Identity, identityOf } from "../../oci/identity.ts";
 import type { OciConfig } from "../../oci/oci-runtime.gen.ts";
-import type { Supervise } from "../../oci/supervise.gen.ts";
 import { containerIdOf, environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context, CreateRequest, Foreground } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { seccompOf } from "./seccomp.ts";
 import { readSecrets, secretProblem } from "./secrets.ts";
-
-/** 10 MiB in each of 5 files. */
-const logLimits = { maxSize: 10 << 20, maxFiles: 5 };
+import { superviseOf } from "./supervise.ts";
 
 /** Writes config.json and supervise.json; gives the bundle's directory. */
 export async function writeBundle(
@@ -91,14 +87,3 @@ async function makeConfig(
 /** In a user namespace all of them; else what this process itself was left. */
 const available = ({ files }: Tools, { mapping }: Identity): readonly string[] =>
   mapping === "none" ? boundingSet(files.readText("/proc/self/status") ?? "") : allCapabilities;
-
-/** How the supervisor treats this environment. */
-export const superviseOf = (
-  environment: Environment,
-  own: { readonly log: string; readonly status: string },
-): Supervise => ({
-  version: 1,
-  logs: { path: own.log, ...logLimits },
-  stop: { ...environment.stop },
-  status: own.status,
-});

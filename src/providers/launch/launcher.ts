@@ -7,6 +7,7 @@ import type { Context, Created, CreateRequest, Launcher } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { writeBundle } from "./bundle.ts";
 import { readProcess } from "./processes.ts";
+import { reach, verify } from "./readiness.ts";
 import { compareSecrets, hashSecrets, readSecrets, type Secrets, secretProblem } from "./secrets.ts";
 
 /** Owns the containers: everything that pavlosc does for reconcile/ goes through here. */
@@ -42,6 +43,8 @@ export function makeLauncher(tools: Tools): Launcher {
       const outcome = await native.run(["start", "--batch", ...containerIds]);
       return answers(containerIds, outcome, "cannot be started");
     },
+    reach: (other, condition, context) => reach(tools, other, { condition, context }),
+    verify: (target, grace, context) => verify(tools, target, { grace, context }),
     async stop(containerIds) {
       if (containerIds.length === 0) return new Map();
       const outcome = await native.run(["stop", ...containerIds]);

@@ -1,13 +1,10 @@
-import { join } from "node:path";
 import type { Environment } from "../../model/environment.ts";
 import { failure, type Result } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
-import { printConfig } from "../../oci/config.ts";
 import { identityOf } from "../../oci/identity.ts";
 import type { OciConfig } from "../../oci/oci-runtime.gen.ts";
 import { variablesOf } from "../../oci/variables.ts";
-import { environmentPaths } from "../../state/paths.ts";
-import { attempt } from "../attempt.ts";
+import { changeConfig } from "../config-file.ts";
 import type { Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 
@@ -25,12 +22,7 @@ export async function changeVariables(
   const { caller } = tools.host;
   const sources = { environment, caller, user: identity.value.user, contributions: [], term: tools.env.TERM };
   const wanted = parse(variablesOf(sources));
-  const file = join(
-    environmentPaths(tools.paths, context.project.id, environment.name).bundle,
-    "config.json",
-  );
-  return attempt(`the variables of ${environment.name} cannot be changed`, () => {
-    const config = JSON.parse(tools.files.readText(file) ?? "") as OciConfig;
+  return changeConfig(tools, { name: environment.name, context }, (config) => {
     const variables = parse(config.process?.env ?? []);
     for (const path of paths) {
       const name = path.slice("env.".length);
@@ -39,7 +31,7 @@ export async function changeVariables(
       else variables.set(name, value);
     }
     const env = [...variables].map(([name, value]) => `${name}=${value}`);
-    tools.files.replace(file, printConfig({ ...config, process: { ...config.process, env } } as OciConfig));
+    return { ...config, process: { ...config.process, env } } as OciConfig;
   });
 }
 

@@ -1,46 +1,61 @@
-import type { Files } from "../../host/files.ts";
 import type { InstanceRecord, Process } from "../../model/instance.ts";
-import { isAlive, readContainerState } from "../../native/state.ts";
+import { type ContainerState, isAlive, readContainerState } from "../../native/state.ts";
+import { readStatus, type SupervisorStatus } from "../../native/status.ts";
 import { containersPath, environmentPaths } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
 
 /** How the containers are, from a few small files each: no process is started. */
-export function readProcess(tools: Tools, projectId: string, record: InstanceRecord): Process {
+export function readProcess(
+  tools: Tools,
+  projectId: string,
+  record: Pick<InstanceRecord, "name" | "containerId" | "spec">,
+): Process {
   const { files, paths } = tools;
   const state = readContainerState(files, containersPath(paths), record.containerId);
-  if (state !== null && isAlive(files, state))
-    return {
-      status: state.started ? "running" : "starting",
-      pid: state.pid,
-      startedAt: state.created,
-      exitCode: null,
-      killed: false,
-    };
-  const ended = readStatus(files, environmentPaths(paths, projectId, record.name).status);
-  if (ended !== null) return ended;
-  if (state === null) return { status: "missing", pid: null, startedAt: null, exitCode: null, killed: false };
+  const statusPath = environmentPaths(paths, projectId, record.name).status;
+  if (state !== null && isAlive(files, state)) {
+    // Without checks and restarts the supervisor has nothing to say before the end.
+    const { health, restart } = record.spec;
+    const watched = health !== null || restart.policy !== "never";
+    return running(state, watched ? readStatus(files, statusPath) : null);
+  }
+  const status = readStatus(files, statusPath);
+  if (status?.state === "waiting" && state?.supervisor && isAlive(files, state.supervisor))
+    return { ...ended(status), status: "starting", waits: true };
+  if (status?.state === "ended" || status?.state === "gave-up") return ended(status);
+  if (state === null) return { ...nothing, status: "missing" };
   // Nobody wrote down how it ended: its supervisor was killed with it.
-  return { status: "failed", pid: null, startedAt: state.created, exitCode: null, killed: true };
+  return { ...nothing, status: "failed", startedAt: state.created, killed: true };
 }
 
-/** status.json, as the supervisor writes it; null: the container has not ended by itself. */
-function readStatus(files: Files, path: string): Process | null {
-  const text = files.readText(path);
-  if (text === null) return null;
-  try {
-    const status = JSON.parse(text) as Readonly<Record<string, unknown>>;
-    const exitCode = typeof status.exitCode === "number" ? status.exitCode : null;
-    const requested = status.requested === true;
-    return {
-      status: requested || exitCode === 0 ? "stopped" : "failed",
-      pid: null,
-      startedAt: typeof status.startedAt === "string" ? status.startedAt : null,
-      exitCode,
-      killed: typeof status.signal === "number" && !requested,
-      requested,
-    };
-  } catch {
-    // Written atomically, so this is not the supervisor's: as if it were not there.
-    return null;
-  }
+const nothing = { pid: null, startedAt: null, exitCode: null, killed: false } as const;
+
+function running({ started, pid, created }: ContainerState, status: SupervisorStatus | null): Process {
+  const sick = status?.health?.status === "unhealthy";
+  // Its supervisor is just making it anew.
+  const waits = !started && status?.state === "waiting";
+  return {
+    ...nothing,
+    ...(waits ? { waits } : {}),
+    status: started ? (sick ? "unhealthy" : "running") : "starting",
+    pid,
+    startedAt: created,
+    ...(status?.health ? { health: status.health } : {}),
+    ...(status && status.restarts > 0 ? { restarts: status.restarts, oom: status.oom } : {}),
+  };
+}
+
+function ended(status: SupervisorStatus): Process {
+  const { exitCode, requested, restarts, oom } = status;
+  return {
+    status: requested || exitCode === 0 ? "stopped" : "failed",
+    pid: null,
+    startedAt: status.startedAt,
+    exitCode,
+    killed: status.signal !== null && !requested,
+    requested,
+    oom,
+    ...(restarts > 0 ? { restarts } : {}),
+    ...(status.state === "gave-up" ? { gaveUp: true } : {}),
+  };
 }

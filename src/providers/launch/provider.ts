@@ -10,10 +10,14 @@ import { containersPath, environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Checked, Container, Context, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
-import { superviseOf } from "./bundle.ts";
 import { changeVariables } from "./live-env.ts";
+import { observeProcesses } from "./observe.ts";
 import { seccompOf } from "./seccomp.ts";
 import { readSecrets, secretProblem } from "./secrets.ts";
+import { superviseOf } from "./supervise.ts";
+
+/** What the supervisor does: it reads its file again. */
+const supervised = ["stop", "restart", "health", "hooks"];
 
 /** The command and everything around it that is fixed when it starts. */
 export const makeLaunchProvider = (tools: Tools): Provider => ({
@@ -24,10 +28,11 @@ export const makeLaunchProvider = (tools: Tools): Provider => ({
     "user",
     "env",
     "secrets",
-    "hostname",
     "init",
     "tty",
     "stop",
+    "restart",
+    "health",
     "isolation",
     "security",
     "hooks",
@@ -36,13 +41,14 @@ export const makeLaunchProvider = (tools: Tools): Provider => ({
     const found = await Promise.all(environments.map((checked) => problemsOf(tools, checked, context)));
     return { problems: [...otherRuntime(tools), ...found.flat()], notices: [] };
   },
+  observe: (instances) => observeProcesses(tools, instances),
   async contribute(environment) {
     const all = environment.security.privileged && tools.host.caller.uid === 0;
     return success(all ? { devices: hostDevices() } : {});
   },
   async change(environment, fields, context, container) {
     const topOf = (path: string): string => path.split(".")[0] ?? path;
-    const other = fields.find((path) => !["stop", "env"].includes(topOf(path)));
+    const other = fields.find((path) => ![...supervised, "env"].includes(topOf(path)));
     if (other !== undefined)
       return failure({
         code: "not-changeable",
@@ -55,7 +61,7 @@ export const makeLaunchProvider = (tools: Tools): Provider => ({
       if (!changed.ok) return changed;
     }
     if (paths.length === fields.length) return success(undefined);
-    return changeStop(tools, environment, { context, container });
+    return changeSupervision(tools, environment, { context, container });
   },
 });
 
@@ -94,12 +100,12 @@ async function problemsOf(
 }
 
 /** The supervisor reads its file again on SIGHUP. */
-function changeStop(
+function changeSupervision(
   { files, paths }: Tools,
   environment: Environment,
   { context, container }: { readonly context: Context; readonly container: Container },
 ) {
-  return attempt(`the stop sequence of ${environment.name} cannot be changed`, () => {
+  return attempt(`what the supervisor of ${environment.name} does cannot be changed`, () => {
     const own = environmentPaths(paths, context.project.id, environment.name);
     files.replace(`${own.bundle}/supervise.json`, JSON.stringify(superviseOf(environment, own)));
     const state = readContainerState(files, containersPath(paths), container.id);

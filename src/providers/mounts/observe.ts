@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Files } from "../../host/files.ts";
-import { parseMountinfo } from "../../host/mountinfo.ts";
+import { type MountEntry, parseMountinfo } from "../../host/mountinfo.ts";
 import { trees } from "../../host/trees.ts";
+import type { Mount } from "../../model/environment.ts";
 import type { Drift } from "../../model/instance.ts";
 import type { Observed } from "../provider.ts";
 
@@ -15,18 +16,30 @@ export function observeMounts(
     if (record.spec.mounts.length === 0 || process.pid === null) continue;
     const text = files.readText(`/proc/${process.pid}/mountinfo`);
     if (text === null) continue;
-    const points = new Set(parseMountinfo(text).map((entry) => entry.point));
-    const root = `/proc/${process.pid}/root`;
-    const gone = record.spec.mounts.findIndex(({ target }) => isGone(points, root, target));
-    if (gone < 0) continue;
-    const drift: Drift = { live: undefined, reason: "unmounted outside Pavlos", impact: "restart" };
-    drifts.set(record.name, new Map([[`mounts[${gone}]`, drift]]));
+    const entries = new Map(parseMountinfo(text).map((entry) => [entry.point, entry]));
+    const found = new Map<string, Drift>();
+    for (const [index, mount] of record.spec.mounts.entries()) {
+      const drift = driftOf(entries, `/proc/${process.pid}/root`, mount);
+      if (drift !== null) found.set(`mounts[${index}]`, drift);
+    }
+    if (found.size > 0) drifts.set(record.name, found);
   }
   return drifts;
 }
 
+/** Of two mounts at one place the later one is seen. */
+function driftOf(entries: ReadonlyMap<string, MountEntry>, root: string, mount: Mount): Drift | null {
+  if (isGone(entries, root, mount.target)) return { live: undefined, reason: "unmounted outside Pavlos" };
+  const entry = entries.get(join(mount.target));
+  if (entry === undefined || entry.readonly === mount.readonly || mayBeReadonly(mount)) return null;
+  return { live: { ...mount, readonly: entry.readonly }, reason: "mounted anew outside Pavlos" };
+}
+
+/** A source that is read-only on the host is so inside, whatever the file says. */
+const mayBeReadonly = (mount: Mount): boolean => mount.type !== "tmpfs" && !mount.readonly;
+
 /** The kernel lists where a mount really is: a target below /var/run is listed below /run. */
-function isGone(points: ReadonlySet<string>, root: string, target: string): boolean {
+function isGone(points: ReadonlyMap<string, unknown>, root: string, target: string): boolean {
   if (points.has(join(target))) return false;
   // Without the right to look inside nobody can tell.
   if (trees.realStats(join(root, "/")) === null) return false;

@@ -6,6 +6,7 @@ import { volumePath } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Checked, Context, OciMount, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
+import { changeLive } from "./live.ts";
 import { observeMounts } from "./observe.ts";
 
 /** Bind mounts, volumes and tmpfs of the file. */
@@ -24,6 +25,12 @@ export const makeMountsProvider = (tools: Tools): Provider => ({
     const missing = missingSources(tools, { environment }, context)[0];
     if (missing !== undefined) return failure(missing);
     return success({ mounts: environment.mounts.map((mount) => ociMount(tools, context.project.id, mount)) });
+  },
+  async change(environment, fields, context, container) {
+    const made = await makeSources(tools, environment, context);
+    if (!made.ok) return made;
+    const render = (mount: Mount): OciMount => ociMount(tools, context.project.id, mount);
+    return await changeLive(tools, { environment, fields, container, context, render });
   },
 });
 

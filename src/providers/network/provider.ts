@@ -9,6 +9,7 @@ import type { Context, Contribution, OciMount, Provider } from "../provider.ts";
 import { checkNetworks } from "./check.ts";
 import { converge } from "./converge.ts";
 import { seenAt } from "./ground.ts";
+import { changeHostname } from "./hostname.ts";
 import { layoutOf } from "./layout.ts";
 import { observeNetworks } from "./observe.ts";
 import { usesHostInstead } from "./outlet.ts";
@@ -18,12 +19,10 @@ import type { NetworkTools } from "./tools.ts";
 /** The network namespace and the files that name hosts: hostname, hosts and resolv.conf in /etc. */
 export const makeNetworkProvider = (tools: NetworkTools): Provider => ({
   name: "network",
-  fields: ["network"],
+  fields: ["network", "hostname"],
   check: async (environments, context) => checkNetworks(tools, environments, context),
   observe: (instances, context) => observeNetworks(tools, instances, context),
   gather: (present, context) => converge(tools, context, present),
-  // `gather` has done it, for all environments at once.
-  change: async () => success(undefined),
   async contribute(environment, context) {
     const directory = join(environmentPaths(tools.paths, context.project.id, environment.name).bundle, "etc");
     const texts = filesOf(tools, environment);
@@ -43,6 +42,18 @@ export const makeNetworkProvider = (tools: NetworkTools): Provider => ({
       }),
     );
     return success({ mounts, ...ownNetwork(tools, environment, context) });
+  },
+  async change(environment, fields, context, container) {
+    const { name, hostname, isolation } = environment;
+    // All else `gather` has done, for all environments at once; without a name of its own there is none to change.
+    if (!fields.includes("hostname") || !isolation.uts) return success(undefined);
+    const directory = join(environmentPaths(tools.paths, context.project.id, name).bundle, "etc");
+    const written = await attempt(`/etc/hostname of ${name} cannot be written`, () => {
+      for (const [file, text] of Object.entries(filesOf(tools, environment)))
+        trees.writeInPlace(join(directory, file), text);
+    });
+    if (!written.ok) return written;
+    return await changeHostname(tools, { name, hostname, containerId: container.id }, context);
   },
 });
 

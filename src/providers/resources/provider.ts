@@ -1,6 +1,8 @@
 import type { Environment } from "../../model/environment.ts";
 import { failure, success } from "../../model/result.ts";
 import { errorOf, problemOf } from "../../native/native.ts";
+import type { OciConfig, OciResources } from "../../oci/oci-runtime.gen.ts";
+import { changeConfig } from "../config-file.ts";
 import type { Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { limitsForUpdate, limitsOf } from "./limits.ts";
@@ -18,7 +20,7 @@ export const makeResourcesProvider = (tools: Tools): Provider => ({
   },
   observe: async (instances) => observeLimits(tools, instances),
   contribute: async (environment) => success({ resources: limits(tools, environment) }),
-  async change(environment, fields, _context, container) {
+  async change(environment, fields, context, container) {
     const fixed = fields.find((path) => isFixed(environment, path));
     if (fixed !== undefined)
       return failure({
@@ -32,9 +34,19 @@ export const makeResourcesProvider = (tools: Tools): Provider => ({
     }
     const input = JSON.stringify(limitsForUpdate(environment.resources, tools.host));
     const outcome = await tools.native.run(["update", "--resources", "-", container.id], { input });
-    if (outcome.code === 0) return success(undefined);
+    if (outcome.code === 0)
+      return await changeConfig(tools, { name: environment.name, context }, (config) => ({
+        ...config,
+        linux: { ...config.linux, resources: nextLimits(config, limits(tools, environment)) },
+      }));
     return failure(problemOf(errorOf(outcome), `the limits of ${environment.name} cannot be changed`));
   },
+});
+
+/** The next run's, with what others keep there: rules of devices. */
+const nextLimits = ({ linux }: OciConfig, wanted: OciResources): OciResources => ({
+  ...(linux?.resources?.devices === undefined ? {} : { devices: linux.resources.devices }),
+  ...wanted,
 });
 
 const limits = ({ host }: Tools, environment: Environment) => ({ ...limitsOf(environment.resources, host) });

@@ -1,15 +1,14 @@
 import { join } from "node:path";
-import { trees } from "../../host/trees.ts";
 import type { Environment, Rootfs } from "../../model/environment.ts";
 import { failure, type Result, success, unreachable } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
-import { errorOf, problemOf } from "../../native/native.ts";
-import { type Identity, identityOf, treeMaps } from "../../oci/identity.ts";
+import { type Identity, identityOf } from "../../oci/identity.ts";
 import { environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context, Contribution, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { observeArchives } from "./archive/observe.ts";
+import { remove, setAside } from "./aside.ts";
 import { observeBuilds } from "./build/observe.ts";
 import { checkRoots } from "./check.ts";
 import { hostContribution } from "./host.ts";
@@ -55,10 +54,13 @@ export function makeRootfsProvider(tools: Tools, stacks: Stacks): Provider {
       );
     },
     written: async (records, context) => writtenSince(tools.paths, records, context),
+    aside: (name, step, context) => setAside(tools, { name, step }, context),
     async remove(name, context) {
       const { snapshots, staged } = pathsOf({ tools, projectId: context.project.id, name });
       const removed = await removeTrees({ tools, projectId: context.project.id, name }, [snapshots, staged]);
-      return removed.ok ? dropLayers(tools, name, context) : removed;
+      if (!removed.ok) return removed;
+      const dropped = await dropLayers(tools, name, context);
+      return dropped.ok ? await setAside(tools, { name, step: "drop" }, context) : dropped;
     },
   };
 }
@@ -90,14 +92,8 @@ async function contribution(
   });
 }
 
-/** Removes the writable layers; pavlosc does it, because they may hold files of subordinate ids. */
-async function dropLayers(tools: Tools, name: string, context: Context): Promise<Result<void, Problem>> {
+/** Removes the writable layers. */
+function dropLayers(tools: Tools, name: string, context: Context): Promise<Result<void, Problem>> {
   const own = environmentPaths(tools.paths, context.project.id, name);
-  const there = [own.upper, own.work, join(own.bundle, "rootfs")].filter(
-    (path) => trees.stats(path) !== null,
-  );
-  if (there.length === 0) return success(undefined);
-  const outcome = await tools.native.run(["remove", ...treeMaps(tools.host), ...there]);
-  if (outcome.code === 0) return success(undefined);
-  return failure(problemOf(errorOf(outcome), `the writable layer of ${name} cannot be removed`));
+  return remove(tools, name, [own.upper, own.work, join(own.bundle, "rootfs")]);
 }

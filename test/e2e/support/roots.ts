@@ -22,6 +22,8 @@ export const applets = [
   "kill",
   "grep",
   "head",
+  "tail",
+  "test",
   "mkdir",
   "rm",
   "ln",

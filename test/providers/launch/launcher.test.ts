@@ -139,7 +139,8 @@ describe("the state of containers", () => {
     status("asked", { exitCode: 143, signal: 15, requested: true });
     const names = ["runs", "waits", "reused", "done", "broke", "shot", "asked", "never"];
     const records = names.map(
-      (name) => ({ name, containerId: id(name) }) as Parameters<typeof made.processes>[0][0],
+      (name) =>
+        ({ name, containerId: id(name), spec: environment("it") }) as Parameters<typeof made.processes>[0][0],
     );
     const seen = await made.processes(records, context);
     const short = names.map((name) => [

@@ -20,6 +20,14 @@ const changes: fc.Arbitrary<Partial<Environment>> = fc.record({
     { type: "tmpfs" as const, target: "/scratch", readonly: false, size: null },
     { type: "volume" as const, source: "data", target: "/data", readonly: false },
   ]),
+  restart: fc.constantFrom(environment("x").restart, { policy: "always" as const, max: 3, backoff: 50 }),
+  health: fc.constantFrom<Environment["health"]>(null, {
+    check: { kind: "tcp", host: "localhost", port: 80 },
+    interval: 1000,
+    timeout: 1000,
+    retries: 3,
+    startPeriod: 1000,
+  }),
   resources: fc
     .record({
       memory: fc.constantFrom(null, 1, 2),
@@ -37,4 +45,16 @@ const changes: fc.Arbitrary<Partial<Environment>> = fc.record({
 /** The environments of one project. */
 export const environments: fc.Arbitrary<readonly Environment[]> = fc
   .uniqueArray(fc.constantFrom("api", "db", "train", "web"), { maxLength: 4 })
-  .chain((names) => fc.tuple(...names.map((name) => changes.map((change) => environment(name, change)))));
+  .chain((names) =>
+    fc.tuple(...names.map((name) => changes.chain((change) => dependent(environment(name, change), names)))),
+  );
+
+/** Depends on some of those before it in the alphabet: never in a circle. */
+function dependent(one: Environment, names: readonly string[]): fc.Arbitrary<Environment> {
+  const conditions = fc.constantFrom("started" as const, "healthy" as const);
+  const others = fc.subarray(names.filter((name) => name < one.name));
+  return fc.tuple(others, conditions).map(([some, condition]) => ({
+    ...one,
+    dependsOn: Object.fromEntries(some.map((name) => [name, condition])),
+  }));
+}

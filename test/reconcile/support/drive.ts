@@ -41,7 +41,7 @@ export async function applyUntilKilled(
 export function visible(world: World) {
   const containers = [...world.containers.values()].map(({ id, held, spec }) => {
     // Nothing in a running container depends on these.
-    const { labels: _1, profiles: _2, persist: _3, hooks: _4, ...rest } = spec;
+    const { labels: _1, profiles: _2, persist: _3, dependsOn: _4, ...rest } = spec;
     return [id, { held, spec: rest }] as const;
   });
   const layers = [...world.layers].map(([id, { rootfs }]) => [id, rootfs] as const);
@@ -51,6 +51,7 @@ export function visible(world: World) {
   );
   return {
     containers: Object.fromEntries(containers.toSorted()),
+    asides: [...world.asides.keys()],
     layers: Object.fromEntries(layers.toSorted()),
     records: Object.fromEntries(records.map(([path, text]) => [path, recordOf(text)])),
     directories: directories.toSorted(),

@@ -34,6 +34,10 @@ export interface Layer {
 export class World {
   readonly containers = new Map<string, Container>();
   readonly layers = new Map<string, Layer>();
+  /** Layers that are kept until the new one is certain, by container id. */
+  readonly asides = new Map<string, Layer>();
+  /** Environments whose health checks fail; others are healthy at once. */
+  readonly sick = new Set<string>();
   /** Exit codes of containers that ended by themselves, by id. */
   readonly exits = new Map<string, { readonly exitCode: number; readonly killed: boolean }>();
   readonly secrets = new Map<string, string>();
@@ -110,7 +114,7 @@ export class World {
     this.effect(`${verb} ${name}`);
     const what = `${verb} ${name}`;
     if (!this.brokenOnce.delete(what) && !this.broken.has(what)) return success(undefined);
-    return failure({ code: `${verb}-failed`, message: `${verb} of ${name} failed`, place: null });
+    return failure(problem(verb, name));
   }
 
   #launcher(project: ProjectIdentity): Launcher {
@@ -135,6 +139,21 @@ export class World {
         const done = this.#step("hook", environment.name);
         if (done.ok) this.layers.get(containerId)?.written.push(command.join(" "));
         return done;
+      },
+      reach: async ({ name, containerId }, condition) => {
+        const exit = this.exits.get(containerId);
+        const running = this.containers.get(containerId)?.held === false;
+        const completed = exit?.exitCode === 0;
+        const reached = {
+          started: running || completed,
+          healthy: running && !this.sick.has(name),
+          completed,
+        };
+        return reached[condition] ? success(undefined) : failure(problem("reach", name));
+      },
+      verify: async ({ name }) => {
+        const done = this.#step("verify", name);
+        return done.ok && this.sick.has(name) ? failure(problem("verify", name)) : done;
       },
       start: async (ids) => this.#each("start", ids, (id) => this.#start(id)),
       stop: async (ids) => this.#each("stop", ids, (id) => this.#stop(id)),
@@ -213,6 +232,24 @@ export class World {
         if (fresh || !this.layers.has(id)) this.layers.set(id, { rootfs: environment.rootfs, written: [] });
         return done;
       },
+      aside: async (name, step) => {
+        const id = idOf(name);
+        const done = this.#step(`aside-${step}`, name);
+        if (!done.ok) return done;
+        const [layer, kept] = [this.layers.get(id), this.asides.get(id)];
+        if (step === "drop") this.asides.delete(id);
+        if (step === "keep" && kept === undefined && layer !== undefined) {
+          if (this.containers.has(id)) throw new Error(`the layer of ${id} is moved under its container`);
+          this.asides.set(id, layer);
+          this.layers.delete(id);
+        }
+        if (step === "back" && kept !== undefined) {
+          if (this.containers.has(id)) throw new Error(`the layer of ${id} is moved under its container`);
+          this.layers.set(id, kept);
+          this.asides.delete(id);
+        }
+        return done;
+      },
       written: async (records) =>
         new Map(
           records.map((record) => {
@@ -224,6 +261,7 @@ export class World {
         const done = this.#step("remove", name);
         if (this.containers.has(idOf(name))) throw new Error(`${name} is removed while it runs`);
         if (done.ok) this.layers.delete(idOf(name));
+        if (done.ok) this.asides.delete(idOf(name));
         return done;
       },
     };
@@ -233,7 +271,7 @@ export class World {
   #everything(project: ProjectIdentity): Provider {
     return {
       name: "everything",
-      fields: ["env", "hostname", "stop", "mounts", "resources"],
+      fields: ["env", "hostname", "stop", "restart", "health", "hooks", "mounts", "resources"],
       observe: async (instances) =>
         new Map(
           instances.map(({ record }) => {
@@ -255,5 +293,11 @@ export class World {
     };
   }
 }
+
+const problem = (verb: string, name: string): Problem => ({
+  code: `${verb}-failed`,
+  message: `${verb} of ${name} failed`,
+  place: null,
+});
 
 const drifted = (live: unknown): Drift => ({ live, reason: "changed outside Pavlos" });
