@@ -74,10 +74,15 @@ describe.each(callers())("GPUs as $kind", (caller) => {
     const visible =
       "ls /dev | grep nvidia; ls -A /usr/local/nvidia 2>/dev/null; ls -d /proc/driver/nvidia 2>/dev/null; command -v nvidia-smi; env | grep -i nvidia; true";
     expect(inside(visible)).toBe("");
+    write("devices: ['/dev/nvidia7:/dev/mine:r']");
+    expect(expectCode(pavlos("diff"), 2).stdout).toMatch(/devices +\+ \/dev\/nvidia7:\/dev\/mine \(r\)/);
+    expectCode(pavlos("apply", "--yes"), 0);
+    expect(inside("head -c 5 /dev/mine | wc -c; ls /dev | grep -c nvidia; true")).toBe("5\n0");
     write("gpus: all");
     expect(expectCode(pavlos("diff"), 2).stdout).toMatch(/gpu +live/);
     expectCode(pavlos("apply", "--yes"), 0);
     expect(at.ps("gpu").pid).toBe(pid);
+    expect(inside("ls /dev/mine 2>/dev/null; true")).toBe("");
     expect(
       inside(
         "head -c 5 /dev/nvidia7 | wc -c; command -v nvidia-smi; cat /etc/ld.so.cache | grep -c libcuda.so.1",
