@@ -162,8 +162,19 @@ describe("gc", () => {
   it("removes what a killed process left, and no other's work", async () => {
     for (const name of [".tmp-1-1-dead", `.tmp-${process.pid}-${startTime()}-mine`])
       mkdirSync(join(data, "store/layers", name), { recursive: true });
+    const projects = join(data, "environments");
+    for (const id of [
+      "build-1-1-0123abcd",
+      `build-${process.pid}-${startTime()}-0123abcd`,
+      "build-1-2-0123abcd",
+    ])
+      mkdirSync(join(projects, id, "build/work"), { recursive: true });
+    writeFileSync(join(projects, "build-1-2-0123abcd", "project.json"), "{}");
     await sweepNow();
     expect(left()).toEqual([`.tmp-${process.pid}-${startTime()}-mine`]);
+    expect(readdirSync(projects).sort()).toEqual(
+      ["build-1-2-0123abcd", `build-${process.pid}-${startTime()}-0123abcd`].sort(),
+    );
   });
 
   it("puts a layer back that was leased while it was moved away", async () => {

@@ -3,7 +3,14 @@ import { trees } from "../../../host/trees.ts";
 import { type Result, success } from "../../../model/result.ts";
 import type { Problem } from "../../../model/source.ts";
 import { treeMaps } from "../../../oci/identity.ts";
-import { blobsPath, imagesPath, layersPath, locksPath, storePath } from "../../../state/paths.ts";
+import {
+  blobsPath,
+  imagesPath,
+  layersPath,
+  locksPath,
+  projectsPath,
+  storePath,
+} from "../../../state/paths.ts";
 import { attempt } from "../../attempt.ts";
 import type { Tools } from "../../tools.ts";
 import { layerNames } from "./base.ts";
@@ -11,7 +18,7 @@ import { imagePath, imageStack, listImages } from "./images.ts";
 import { namedFiles } from "./layers.ts";
 import { readLeases } from "./leases.ts";
 import { type Roots, readRoots } from "./roots.ts";
-import { staleStages, temporaryName, temporaryPrefix } from "./stage.ts";
+import { isAtWork, staleStages, temporaryName, temporaryPrefix } from "./stage.ts";
 import { layerSizes } from "./usage.ts";
 
 export interface SweepOptions {
@@ -49,7 +56,7 @@ export async function sweep(tools: Tools, options: SweepOptions): Promise<Result
   const doomed = choose(tools, { names, sizes: sizes.value, roots, options });
   const images = listImages(tools).filter((image) => isDoomed(tools, image, { roots, doomed, options }));
   const files = oldFiles(tools, options);
-  const stale = staleStages(tools);
+  const stale = [...staleStages(tools), ...staleBuilds(tools)];
   const swept: Swept[] = [
     ...doomed.map((name) => ({ kind: "layer" as const, name, bytes: sizes.value.get(name) ?? 0 })),
     ...images.map(({ reference }) => ({ kind: "image" as const, name: reference, bytes: 0 })),
@@ -99,6 +106,19 @@ function isDoomed(
   const stack = imageStack(tools, image);
   if (stack !== null && layerNames(stack).some((name) => doomed.includes(name))) return true;
   return (stack === null || !roots.images.has(image.digest)) && age > options.grace;
+}
+
+/**
+ * What providers wrote for a step whose pavlos was killed: it runs as an environment of a project of its
+ * own, which no lock file or record belongs to. A real project says what it is in project.json.
+ */
+function staleBuilds(tools: Tools): readonly string[] {
+  const projects = projectsPath(tools.paths);
+  return trees
+    .list(projects)
+    .filter((id) => /^build-\d+-\d+-[0-9a-f]{8}$/.test(id) && !isAtWork(tools, id.slice("build-".length)))
+    .map((id) => join(projects, id))
+    .filter((path) => trees.stats(join(path, "project.json")) === null);
 }
 
 /** Broken-off downloads and blobs whose layers were unpacked or never will be. */
