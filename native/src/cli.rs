@@ -143,13 +143,16 @@ fn state_root(given: Option<PathBuf>, verb: &str) -> Result<PathBuf> {
     std::path::absolute(&root).at("find state directory", root.display().to_string())
 }
 
-/// /run/pavlosc for root, $XDG_RUNTIME_DIR/pavlosc for others.
+/// /run/pavlosc for root, $XDG_RUNTIME_DIR/pavlosc for others, among them the root of a user namespace,
+/// as which rootless engines call.
 fn default_root() -> Result<PathBuf> {
-    if rustix::process::geteuid().is_root() {
-        return Ok("/run/pavlosc".into());
+    const OF_ROOT: &str = "/run/pavlosc";
+    if !crate::cgroup::unprivileged() {
+        return Ok(OF_ROOT.into());
     }
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(dir) => Ok(PathBuf::from(dir).join("pavlosc")),
+        None if rustix::process::geteuid().is_root() => Ok(OF_ROOT.into()),
         None => Err(
             Error::new("find state directory", "", "XDG_RUNTIME_DIR is not set")
                 .hint("set it, or give --root DIR"),

@@ -282,9 +282,28 @@ impl Init<'_> {
         )
     }
 
+    /// A program that is missing is better known before the start; where a hook may bring it, it
+    /// shows then. A relative path is taken from the working directory, which is not entered yet.
+    fn find_program(&self) -> Result<()> {
+        match &self.config.process {
+            Some(process)
+                if !self.config.idles()
+                    && self.config.hooks.start_container.is_empty()
+                    && !process
+                        .args
+                        .first()
+                        .is_some_and(|name| name.find('/').is_some_and(|at| at > 0)) =>
+            {
+                crate::process::program::find(&process.args, &process.env)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn gate(&mut self) -> Result<()> {
         use std::os::fd::AsFd;
         self.close_left();
+        self.find_program()?;
         let master = self.master.take();
         self.channel
             .send(&Message::Ready, master.as_ref().map(AsFd::as_fd))?;

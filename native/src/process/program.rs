@@ -40,6 +40,22 @@ pub fn execute(args: &[String], env: &[String]) -> Error {
     }
 }
 
+/// The error of a program that is not there, before anything depends on it. What else may be wrong
+/// with it shows when it is executed, as its user.
+pub fn find(args: &[String], env: &[String]) -> Result<()> {
+    let (args, env) = (strings(args, "process.args")?, strings(env, "process.env")?);
+    match args.first() {
+        Some(program)
+            if !candidates(program.to_bytes(), &env)
+                .iter()
+                .any(|path| exists(path)) =>
+        {
+            Err(not_found(program))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A name with a slash is a path; another is looked for in each directory of PATH.
 fn candidates(program: &[u8], env: &[CString]) -> Vec<OsString> {
     if program.contains(&b'/') {
@@ -90,12 +106,15 @@ fn failed(path: &OsStr, errno: Errno) -> Error {
 
 fn not_found(program: &CString) -> Error {
     let name = program.to_string_lossy();
-    let error = Error::new("execute", name.clone(), "command not found").exit(NOT_FOUND);
     if name.contains('/') {
-        error
-    } else {
-        error.hint("it is in no directory of PATH inside")
+        let reason = "no such file or directory: the command is not found";
+        return Error::new("execute", name, reason).exit(NOT_FOUND);
     }
+    // In these words podman and docker look for it.
+    let reason = "executable file not found in $PATH";
+    Error::new("execute", name, reason)
+        .exit(NOT_FOUND)
+        .hint("it is in no directory of PATH inside")
 }
 
 fn strings(texts: &[String], field: &str) -> Result<Vec<CString>> {
