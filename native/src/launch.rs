@@ -43,3 +43,21 @@ pub fn poststop(config: &Config, state: &State) {
         hooks::Failure::Warns,
     );
 }
+
+/// How many operations a configuration is.
+#[cfg(test)]
+pub fn plan_of(config: &Config) -> crate::error::Result<usize> {
+    let facts = plan::Facts {
+        bundle: "/bundle".into(),
+        groups: true,
+        new_keyring: true,
+        admission: plan::Admission::Cgroups,
+    };
+    plan::make(config, &facts).map(|plan| plan.len())
+}
+
+/// How many instructions a profile is.
+#[cfg(test)]
+pub fn seccomp_of(profile: &crate::spec::seccomp::Seccomp) -> crate::error::Result<usize> {
+    crate::seccomp::compile(profile).map(|filter| filter.length())
+}

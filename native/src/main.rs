@@ -9,6 +9,8 @@ mod commands;
 mod complete;
 mod error;
 mod exec;
+#[cfg(test)]
+mod fuzz;
 mod launch;
 mod live;
 mod loader;

@@ -42,6 +42,11 @@ pub fn compile(seccomp: &Seccomp) -> Result<Filter> {
 }
 
 impl Filter {
+    #[cfg(test)]
+    pub fn length(&self) -> usize {
+        self.program.len()
+    }
+
     /// Installs it for this thread and what it starts: for good. It needs no_new_privs or
     /// CAP_SYS_ADMIN. Allocates nothing unless it fails. `Some`: the descriptor on which the
     /// calls with action NOTIFY are heard.

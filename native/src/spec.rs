@@ -17,6 +17,8 @@ use std::path::Path;
 use crate::error::{Context, Error, Result};
 
 pub use config::Config;
+#[cfg(test)]
+pub use validate::check as validate_config;
 
 /// Reads and checks `config.json` in the bundle directory.
 pub fn load(bundle: &Path) -> Result<Config> {

@@ -50,8 +50,10 @@ pub fn signal_all(state: &State, number: i32) -> Result<()> {
 /// Removes a stopped container: stragglers, cgroups, state; then its poststop hooks run. Goes on
 /// after an error and gives the first one.
 pub fn container(globals: &Globals, state: &State) -> Result<()> {
+    // It may be among what is removed.
+    let config = state.load_config();
     let first = remains(globals, state);
-    match state.load_config() {
+    match config {
         Ok(config) => crate::launch::poststop(&config, state),
         // The bundle may be gone already: there are no hooks to run then.
         Err(error) => log::debug(|| error.to_string()),

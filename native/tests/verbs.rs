@@ -55,7 +55,7 @@ fn features_names_the_version_and_what_is_supported() {
     assert_eq!(features["linux"]["seccomp"]["enabled"], json!(true));
     assert_eq!(
         features["linux"]["mountExtensions"]["idmap"]["enabled"],
-        json!(false)
+        json!(true)
     );
 }
 
@@ -96,4 +96,131 @@ fn spec_replaces_no_file() {
         "{error}"
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn a_created_container_keeps_its_configuration_and_its_hooks() {
+    let mut place = Place::new();
+    let note = place.dir.join("note");
+    let script = format!("cat > {}", note.display());
+    let id = place.bundle(&["true"], |config| {
+        let hook = serde_json::json!({"path": "/bin/sh", "args": ["sh", "-c", script]});
+        config["hooks"] = serde_json::json!({"poststop": [hook]});
+    });
+    let bundle = place.dir.join(&id);
+    // Its output is the caller's: nothing may wait for its end.
+    let created = place
+        .command(&["create", "--bundle", bundle.to_str().unwrap(), &id])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(created.unwrap().success());
+    // What the bundle becomes is not this container's.
+    std::fs::write(bundle.join("config.json"), "{}").unwrap();
+    place.ok(&["start", &id]);
+    support::wait_for("end", || place.state(&id)["status"] == "stopped");
+    place.ok(&["delete", &id]);
+    let state: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&note).unwrap()).unwrap();
+    assert_eq!(
+        (state["id"].as_str(), state["status"].as_str()),
+        (Some(id.as_str()), Some("stopped"))
+    );
+}
+
+#[test]
+fn limits_can_be_updated_one_by_one() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sleep", "1000"], |_| {});
+    place.supervise(&id);
+    place.ok(&["update", "--pids-limit", "77", &id]);
+    let read = place.ok(&["exec", &id, "true"]);
+    assert_eq!(read, "");
+    let limits: Vec<String> = std::fs::read_dir("/sys/fs/cgroup")
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path().join("pavlosc-test").join(&id).join("pids.max"))
+        .chain([std::path::PathBuf::from("/sys/fs/cgroup/pavlosc-test")
+            .join(&id)
+            .join("pids.max")])
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .map(|text| text.trim().to_owned())
+        .collect();
+    assert!(limits.contains(&"77".to_owned()), "{limits:?}");
+    let output = place.pavlosc(&["update", "--memory", "much", &id]);
+    assert!(!output.status.success());
+}
+
+#[test]
+fn a_failed_poststart_hook_stops_the_container() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sleep", "1000"], |config| {
+        config["hooks"] = serde_json::json!({"poststart": [{"path": "/bin/false"}]});
+    });
+    let bundle = place.dir.join(&id);
+    let output = place.pavlosc(&["run", "--bundle", bundle.to_str().unwrap(), &id]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/bin/false"));
+    assert!(!place.dir.join("state").join(&id).exists());
+}
+
+#[test]
+fn a_user_namespace_that_exists_can_be_joined() {
+    let mut place = Place::new();
+    let first = place.bundle(&["sleep", "1000"], |config| {
+        let map = serde_json::json!([{"containerID": 0, "hostID": 0, "size": 65536}]);
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
+        config["linux"]["namespaces"]
+            .as_array_mut()
+            .unwrap()
+            .push(serde_json::json!({"type": "user"}));
+    });
+    place.supervise(&first);
+    let path = format!("/proc/{}/ns/user", place.state(&first)["pid"]);
+    let second = place.bundle(&["readlink", "/proc/self/ns/user"], |config| {
+        let user = serde_json::json!({"type": "user", "path": path});
+        config["linux"]["namespaces"]
+            .as_array_mut()
+            .unwrap()
+            .push(user);
+    });
+    let bundle = place.dir.join(&second);
+    let said = place.ok(&["run", "--bundle", bundle.to_str().unwrap(), &second]);
+    assert_eq!(
+        said.trim(),
+        std::fs::read_link(&path).unwrap().to_str().unwrap()
+    );
+}
+
+#[test]
+fn a_bind_can_have_other_ids_and_a_tmpfs_what_it_covers() {
+    let mut place = Place::new();
+    let data = place.dir.join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("file"), "x").unwrap();
+    let id = place.bundle(
+        &["stat", "-c", "%u", "/data/file", "/etc/passwd"],
+        |config| {
+            let map = serde_json::json!([{"containerID": 0, "hostID": 4000, "size": 1}]);
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.push(
+                serde_json::json!({"destination": "/data", "type": "bind", "source": data,
+            "options": ["bind", "idmap"], "uidMappings": map, "gidMappings": map}),
+            );
+            mounts.push(
+                serde_json::json!({"destination": "/etc", "type": "tmpfs", "source": "tmpfs",
+            "options": ["tmpcopyup"]}),
+            );
+        },
+    );
+    let bundle = place.dir.join(&id);
+    let output = place.pavlosc(&["run", "--bundle", bundle.to_str().unwrap(), &id]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    // Some filesystems cannot be mapped; then that is what is said.
+    if output.status.success() {
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "4000\n0");
+    } else {
+        assert!(error.contains("mapped ids"), "{error}");
+    }
 }

@@ -285,19 +285,16 @@ impl Init<'_> {
     /// A program that is missing is better known before the start; where a hook may bring it, it
     /// shows then. A relative path is taken from the working directory, which is not entered yet.
     fn find_program(&self) -> Result<()> {
-        match &self.config.process {
-            Some(process)
-                if !self.config.idles()
-                    && self.config.hooks.start_container.is_empty()
-                    && !process
-                        .args
-                        .first()
-                        .is_some_and(|name| name.find('/').is_some_and(|at| at > 0)) =>
-            {
-                crate::process::program::find(&process.args, &process.env)
-            }
-            _ => Ok(()),
+        let Some(process) = &self.config.process else {
+            return Ok(());
+        };
+        let name = process.args.first().map_or("", String::as_str);
+        let relative = name.contains('/') && !name.starts_with('/');
+        let brought = !self.config.hooks.start_container.is_empty();
+        if self.config.idles() || relative || brought {
+            return Ok(());
         }
+        crate::process::program::find(&process.args, &process.env)
     }
 
     fn gate(&mut self) -> Result<()> {

@@ -110,7 +110,14 @@ fn sysctl_is_contained(init: &Init, name: &str, path: &str) -> Result<()> {
         NamespaceKind::Network
     } else if IPC.contains(&path) || path.starts_with("fs/mqueue/") {
         NamespaceKind::Ipc
-    } else if matches!(path, "kernel/hostname" | "kernel/domainname") {
+    } else if path == "kernel/hostname" {
+        return Err(Error::new(
+            "check bundle",
+            "linux.sysctl.kernel.hostname",
+            "is not set this way",
+        )
+        .hint("use `hostname`"));
+    } else if path == "kernel/domainname" {
         NamespaceKind::Uts
     } else if path.starts_with("user/") {
         NamespaceKind::User

@@ -239,9 +239,12 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
     made.child = Some(child);
     let cgroups = made.cgroups.as_ref();
     let mut state = initial_state(request, &config, cgroups, pid)?;
-    admit(userns.as_ref(), cgroups, into.is_some(), pid)?;
+    if let Err(error) = admit(userns.as_ref(), cgroups, into.is_some(), pid) {
+        return Err(first_word(&ours, error));
+    }
     if facts.admission != plan::Admission::None {
-        ours.send(&Message::Go, None)?;
+        // An init that has failed already has said why.
+        (ours.send(&Message::Go, None)).map_err(|error| first_word(&ours, error))?;
     }
     let console = follow(&ours, &config, &state)?;
     state.pid = pid;
@@ -313,6 +316,20 @@ fn admit(
     }
 }
 
+/// What init said before it ended, when `error` comes from its end.
+fn first_word(channel: &Channel, error: Error) -> Error {
+    if !matches!(
+        error.errno,
+        Some(libc::ESRCH | libc::ENOENT | libc::EPIPE | libc::ECONNRESET)
+    ) {
+        return error;
+    }
+    match channel.receive() {
+        Ok(Some((Message::Failed(said), _))) => said,
+        _ => error,
+    }
+}
+
 /// Serves init until it is ready.
 fn follow(channel: &Channel, config: &Config, state: &State) -> Result<Option<OwnedFd>> {
     loop {
@@ -366,13 +383,17 @@ fn initial_state(
     pid: i32,
 ) -> Result<State> {
     let process = Process::of(pid).ok_or_else(ended)?;
+    let config_file = match (request.gate, request.die_with_parent) {
+        (Gate::Socket, false) => Some(keep_config(request)?),
+        _ => request.config.clone(),
+    };
     Ok(State {
         oci_version: state::OCI_VERSION.to_owned(),
         id: request.id.to_owned(),
         pid,
         start_time: process.start_time,
         bundle: request.bundle.clone(),
-        config: request.config.clone(),
+        config: config_file,
         created: time::now(),
         owner: rustix::process::getuid().as_raw(),
         annotations: config.annotations.clone(),
@@ -386,6 +407,16 @@ fn initial_state(
         },
         started: false,
     })
+}
+
+/// The configuration as it is now: later changes of the bundle's are not this container's. Not for a
+/// supervised one, whose bundle nobody else writes.
+fn keep_config(request: &Request) -> Result<PathBuf> {
+    let own = request.bundle.join("config.json");
+    let from = request.config.as_deref().unwrap_or(&own);
+    let to = state::directory(request.root, request.id)?.join("config.json");
+    std::fs::copy(from, &to).at("keep configuration", from.display().to_string())?;
+    Ok(to)
 }
 
 /// Namespaces that the clone makes. The cgroup namespace comes later, inside the new cgroup; the

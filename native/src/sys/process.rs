@@ -265,14 +265,19 @@ pub fn set_personality(persona: u64) -> rustix::io::Result<()> {
 
 /// Where this process's memory comes from: an MPOL_* mode with its flags, and a bit mask of nodes.
 pub fn set_memory_policy(mode: u32, nodes: &[u64]) -> rustix::io::Result<()> {
+    let mask = if nodes.is_empty() {
+        std::ptr::null()
+    } else {
+        nodes.as_ptr()
+    };
     // The kernel counts one bit more than it reads.
     let bits = if nodes.is_empty() {
         0
     } else {
         nodes.len() * 64 + 1
     };
-    // SAFETY: the mask is as long as its bits say.
-    syscall(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, nodes.as_ptr(), bits) }).map(drop)
+    // SAFETY: the mask is as long as its bits say, or there is none.
+    syscall(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, mask, bits) }).map(drop)
 }
 
 /// I/O scheduling class and priority of this process, as the kernel packs them.
