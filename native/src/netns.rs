@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use serde::Deserialize;
 
@@ -88,15 +89,16 @@ fn provide(path: &Path, make: Make) -> Result<()> {
     let subject = path.display().to_string();
     // A mount needs something to lie on; what else is there is not a namespace.
     File::create(path).at("make file", subject.clone())?;
-    let source = match make {
-        Make::Of(pid) => format!("/proc/{pid}/ns/net"),
-        _ => {
-            unshare(libc::CLONE_NEWNET).at("make namespace", subject.clone())?;
-            namespaces::loopback()?;
-            "/proc/thread-self/ns/net".to_owned()
+    if let Make::Of(pid) = make {
+        match mount_bind(format!("/proc/{pid}/ns/net"), path) {
+            // It has just ended: nobody needs its namespace.
+            Err(Errno::NOENT) => {}
+            bound => return bound.at("keep namespace", subject),
         }
-    };
-    mount_bind(source, path).at("keep namespace", subject)
+    }
+    unshare(libc::CLONE_NEWNET).at("make namespace", subject.clone())?;
+    namespaces::loopback()?;
+    mount_bind("/proc/thread-self/ns/net", path).at("keep namespace", subject)
 }
 
 /// Takes every mount from the path, and its file.

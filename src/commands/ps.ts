@@ -1,6 +1,8 @@
+import { realFiles } from "../host/real-files.ts";
 import type { Instance } from "../model/instance.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
+import { readNetworks } from "../state/networks.ts";
 import { instanceDocument, missingDocument } from "../ui/documents.ts";
 import { type Listed, renderInstances } from "../ui/instances.ts";
 import type { Invocation, Verb } from "./invocation.ts";
@@ -64,16 +66,34 @@ async function entriesOf(
   const { name } = project.identity;
   const shown = everywhere ? name : null;
   const gpus = await gpusOf(project, instances);
+  const { members } = readNetworks(realFiles, project.paths, project.identity.id);
   const made = instances.map((instance): Entry => {
     const { record, process } = instance;
     const own = gpus.get(instance.name) ?? [];
+    const { links = [], ports = [] } = members[instance.name] ?? {};
+    const addresses = links.map(({ network, ip, ip6 }) => ({ network, ip, ip6 }));
     return {
-      listed: { ...process, project: shown, name: instance.name, rootfs: record.spec.rootfs, gpus: own },
-      document: { ...instanceDocument(name, instance), gpus: own },
+      listed: {
+        ...process,
+        project: shown,
+        name: instance.name,
+        rootfs: record.spec.rootfs,
+        addresses: addresses.map(({ ip }) => ip),
+        ports,
+        gpus: own,
+      },
+      document: { ...instanceDocument(name, instance), addresses, ports, gpus: own },
     };
   });
   const missing = unmade.map((environment): Entry => {
-    const nothing = { status: "missing", pid: null, startedAt: null, exitCode: null } as const;
+    const nothing = {
+      status: "missing",
+      pid: null,
+      startedAt: null,
+      exitCode: null,
+      addresses: [],
+      ports: [],
+    } as const;
     return {
       listed: { ...nothing, project: shown, name: environment.name, rootfs: environment.rootfs },
       document: missingDocument(name, environment),

@@ -320,6 +320,12 @@ export const commands = [
     ],
   },
   {
+    name: "network",
+    args: "[action] [name]",
+    summary: "networks of the project: `ls` (default), or `inspect` with all that belongs to them",
+    options: [],
+  },
+  {
     name: "schema",
     args: "",
     summary: "print the JSON schema of the environment file",

@@ -34,6 +34,7 @@ export const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   gc: async () => (await import("./gc.ts")).gc,
   du: async () => (await import("./du.ts")).du,
   gpu: async () => (await import("./gpu.ts")).gpu,
+  network: async () => (await import("./network.ts")).network,
   schema: async () => (await import("./schema.ts")).schema,
   doctor: async () => (await import("./doctor.ts")).doctor,
   completion: async () => (await import("./completion.ts")).completion,

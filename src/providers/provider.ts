@@ -93,7 +93,7 @@ export interface Present {
   readonly environment: Environment;
   /** It runs, or is about to. */
   readonly up: boolean;
-  /** Host pid of the init that runs now; null: none. */
+  /** Host pid of the init that runs and stays; null: none. */
   readonly pid: number | null;
 }
 

@@ -25,8 +25,9 @@ export function presentDuring({ plan, actual, wanted }: Work): readonly Present[
   return names.flatMap((name): readonly Present[] => {
     const instance = known.get(name);
     const action = actions.get(name);
-    const pid = instance?.process.pid ?? null;
     const starts = action === "create" || action === "restart" || action === "recreate";
+    // What runs of it now goes before the new one comes.
+    const pid = starts ? null : (instance?.process.pid ?? null);
     const environment = (action === undefined ? undefined : wanted.get(name)) ?? instance?.record.spec;
     if (environment === undefined) return [];
     return [{ environment, up: starts || instance?.record.stopped === false, pid }];

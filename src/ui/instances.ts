@@ -1,6 +1,7 @@
-import type { Rootfs } from "../model/environment.ts";
+import type { Port, Rootfs } from "../model/environment.ts";
 import type { HealthReport, Status } from "../model/instance.ts";
 import { unreachable } from "../model/result.ts";
+import { portsCell } from "./networks.ts";
 import { shortPath } from "./places.ts";
 import { renderTable } from "./table.ts";
 import type { Style } from "./terminal.ts";
@@ -23,6 +24,10 @@ export interface Listed {
   readonly rootfs: Rootfs;
   /** UUIDs or PCI addresses; the column is there when one has any. */
   readonly gpus?: readonly string[];
+  /** On its networks. */
+  readonly addresses: readonly string[];
+  /** Of the machine, that lead to it. */
+  readonly ports: readonly Port[];
 }
 
 export interface ListOptions {
@@ -35,6 +40,7 @@ export function renderInstances(list: readonly Listed[], { style, base, now }: L
   const withProject = list.some((item) => item.project !== null);
   const withGpus = list.some(({ gpus = [] }) => gpus.length > 0);
   const withHealth = list.some((item) => item.health !== undefined);
+  const withNetworks = list.some((item) => item.addresses.length > 0);
   const header = [
     ...(withProject ? ["PROJECT"] : []),
     "NAME",
@@ -44,6 +50,7 @@ export function renderInstances(list: readonly Listed[], { style, base, now }: L
     "SINCE",
     "ROOT",
     ...(withGpus ? ["GPUS"] : []),
+    ...(withNetworks ? ["ADDRESS", "PORTS"] : []),
   ];
   const rows = list.map((item) => [
     ...(withProject ? [item.project ?? ""] : []),
@@ -56,6 +63,7 @@ export function renderInstances(list: readonly Listed[], { style, base, now }: L
       : formatAge(now.getTime() - Date.parse(item.startedAt)),
     rootCell(item.rootfs, base),
     ...(withGpus ? [(item.gpus ?? []).map(shortGpu).join(" ") || "-"] : []),
+    ...(withNetworks ? [item.addresses.join(", ") || "-", portsCell(item.ports)] : []),
   ]);
   return renderTable(header, rows, style);
 }

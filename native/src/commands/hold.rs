@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use rustix::mount::{MountPropagationFlags, mount_change};
@@ -16,7 +17,7 @@ use crate::{log, report};
 /// Makes a user namespace of the mapping with a mount and a network namespace in it, and prints the
 /// pid of the process that keeps them until it is killed.
 pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
-    let maps = parse(args)?;
+    let Arguments { maps, pid_file } = parse(args)?;
     let (read, write) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at("make pipe", "")?;
     let pid = userns::detached(&maps, move || keep(File::from(write)))?;
@@ -26,6 +27,10 @@ pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
         .at("wait for the holder", "")?;
     if ready.is_empty() {
         return Err(Error::new("keep namespaces", "", "the holder ended"));
+    }
+    if let Some(path) = pid_file {
+        std::fs::write(&path, pid.as_raw_nonzero().to_string())
+            .at("write pid file", path.display().to_string())?;
     }
     report::line(&serde_json::json!({ "pid": pid.as_raw_nonzero() }));
     Ok(0)
@@ -55,9 +60,20 @@ fn make() -> Result<()> {
     descriptor::close_inherited()
 }
 
-fn parse(mut args: lexopt::Parser) -> Result<Maps> {
+struct Arguments {
+    maps: Maps,
+    /// Written before the pid is printed: who asked may be gone by then.
+    pid_file: Option<PathBuf>,
+}
+
+fn parse(mut args: lexopt::Parser) -> Result<Arguments> {
     let mut maps = Maps::default();
+    let mut pid_file = None;
     while let Some(arg) = args.next().map_err(usage)? {
+        if arg == Long("pid-file") {
+            pid_file = Some(PathBuf::from(args.value().map_err(usage)?));
+            continue;
+        }
         let list = match arg {
             Long("uid-map") => &mut maps.uids,
             Long("gid-map") => &mut maps.gids,
@@ -69,8 +85,9 @@ fn parse(mut args: lexopt::Parser) -> Result<Maps> {
                 .map_err(usage)?,
         );
     }
-    maps.checked()?.ok_or_else(|| {
+    let maps = maps.checked()?.ok_or_else(|| {
         Error::new("read command line", "", "the mapping is missing")
             .hint("pavlosc hold --uid-map C:H:N --gid-map C:H:N")
-    })
+    })?;
+    Ok(Arguments { maps, pid_file })
 }

@@ -8,7 +8,7 @@ import { allocate, membersOf } from "./allocate.ts";
 import { missingProgram } from "./ground.ts";
 import { type Listener, ownerOf, readListeners } from "./host-view.ts";
 import { layoutOf } from "./layout.ts";
-import { usesHostInstead } from "./outlet.ts";
+import { isAliveOutlet, usesHostInstead } from "./outlet.ts";
 import { readRunning } from "./running.ts";
 import { surroundings } from "./surroundings.ts";
 import type { NetworkTools } from "./tools.ts";
@@ -95,26 +95,33 @@ function subnets(tools: NetworkTools, asking: readonly Asking[], context: Contex
 }
 
 function ports(tools: NetworkTools, { environment, network }: Asking, context: Context): readonly Problem[] {
-  const own = readRunning(tools, layoutOf(tools.paths, context.project.id)).outlet?.pid ?? null;
   const listeners = network.ports.length > 0 ? readListeners(tools.files) : [];
+  const own = ownPorts(tools, context);
   return network.ports.flatMap((port, index): readonly Problem[] => {
     const place = context.place(environment.name, `network.ports[${index}]`);
     const forbidden = privileged(tools, port);
     if (forbidden !== null) return [{ ...forbidden, place }];
-    const taken = listeners.find((listener) => isSame(port, listener));
+    const taken = listeners.find((listener) => isSame(port, listener) && !own(listener));
     if (taken === undefined) return [];
-    const owner = ownerOf(tools.files, taken.inode);
-    // The program that forwards this project's own ports has them already.
-    if (own !== null && owner?.endsWith(`(pid ${own})`) === true) return [];
+    const owner = ownerOf(tools.files, taken.inode) ?? "a process of somebody else";
     return [
       {
         code: "port-taken",
-        message: `the ${port.protocol} port ${taken.port} of "${formatPort(port)}" is taken by ${owner ?? "a process of somebody else"}`,
+        message: `the ${port.protocol} port ${taken.port} of "${formatPort(port)}" is taken by ${owner}`,
         place,
         hint: "end it, choose another port, or `auto`",
       },
     ];
   });
+}
+
+/** Ports that the program which forwards this project's own has already: nobody can look into it. */
+function ownPorts(tools: NetworkTools, context: Context): (listener: Listener) => boolean {
+  const { outlet } = readRunning(tools, layoutOf(tools.paths, context.project.id));
+  if (outlet === null || !isAliveOutlet(tools, outlet)) return () => false;
+  const { members } = readNetworks(tools.files, tools.paths, context.project.id);
+  const published = Object.values(members).flatMap((member) => member.ports);
+  return (listener) => published.some((port) => isSame(port, listener));
 }
 
 function privileged({ files, host }: NetworkTools, port: Port): Problem | null {

@@ -118,7 +118,7 @@ async function groundFor(
   if (first === undefined) return success({ kind: "user", holder: { pid: 0, startTime: 0 } });
   if (running.outlet !== null && isAliveOutlet(tools, running.outlet))
     tools.programs.kill(running.outlet.pid);
-  const holder = await makeHolder(tools, first.environment);
+  const holder = await makeHolder(tools, layout, first.environment);
   if (!holder.ok) return holder;
   writeRunning(tools, layout, { ...nothingRunning, holder: holder.value });
   return success({ kind: "user", holder: holder.value });
@@ -159,10 +159,10 @@ async function links(work: Work): Promise<Result<void, Problem>> {
     .filter((name) => name.endsWith(".netns") && !up.has(name.replace(/\.netns$/, "")))
     .map((name): Step => ({ path: join(layout.directory, name), make: "gone" }));
   const made = toDo.fresh.map((name): Step => ({ path: layout.namespace(name), make: makeOf(work, name) }));
-  if (made.length > 0 || gone.length > 0) {
+  if (made.length > 0) {
     tools.files.makeDirectory(layout.directory, 0o700);
     const forward: Step = { sysctl: { "net/ipv4/ip_forward": "1" } };
-    const done = await runSteps(machine, [...gone, ...made, ...(ground.kind === "user" ? [forward] : [])]);
+    const done = await runSteps(machine, [...made, ...(ground.kind === "user" ? [forward] : [])]);
     if (!done.ok) return done;
   }
   if (toDo.lines.length > 0) {
@@ -171,6 +171,8 @@ async function links(work: Work): Promise<Result<void, Problem>> {
     if (!done.ok) return done;
   }
   const steps = [
+    // After the links into them: the kernel removes those in its own time otherwise.
+    ...gone,
     ...toDo.bridges.map(
       (bridge): Step => ({ sysctl: bridgeSettings(bridge, readHostView(tools.files).ipv6) }),
     ),

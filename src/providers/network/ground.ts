@@ -33,6 +33,7 @@ export const isAliveHolder = (tools: NetworkTools, holder: HolderState | null): 
 /** A process that keeps a user namespace with the caller's mapping, and the project's network in it. */
 export async function makeHolder(
   tools: NetworkTools,
+  layout: Layout,
   environment: Environment,
 ): Promise<Result<HolderState, Problem>> {
   const identity = identityOf(environment, tools.host);
@@ -43,7 +44,12 @@ export async function makeHolder(
   const flags = (option: string, maps: readonly IdMap[]) =>
     maps.flatMap(({ container, host, count }) => [option, `${container}:${host}:${count}`]);
   const { uids, gids } = identity.value;
-  const outcome = await tools.native.run(["hold", ...flags("--uid-map", uids), ...flags("--gid-map", gids)]);
+  tools.files.makeDirectory(layout.directory, 0o700);
+  const outcome = await tools.native.run([
+    ...["hold", "--pid-file", layout.holderFile],
+    ...flags("--uid-map", uids),
+    ...flags("--gid-map", gids),
+  ]);
   const pid = Number(/"pid":\s*(\d+)/.exec(outcome.stdout)?.[1]);
   if (outcome.code !== 0 || !(pid > 0))
     return failure(problemOf(errorOf(outcome), "the project's network cannot be made"));

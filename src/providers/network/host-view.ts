@@ -29,7 +29,8 @@ export function readHostView(files: Files): HostView {
   const wayOut = four.find(({ subnet }) => subnet.prefix === 0)?.interface ?? null;
   const wayOut6 = six.find(({ subnet }) => subnet.prefix === 0)?.interface ?? null;
   const out = wayOut ?? wayOut6;
-  const written = out === null ? NaN : Number(trees.readThrough(join("/sys/class/net", out, "mtu")));
+  // Of the network that this process is in: a sysfs may be that of another one.
+  const written = out === null ? Number.NaN : Number(mtuOf(out));
   return {
     routes: [...four, ...six].filter(({ subnet }) => subnet.prefix > 0),
     wayOut: out,
@@ -38,6 +39,10 @@ export function readHostView(files: Files): HostView {
     wayOut6: wayOut6 !== null,
   };
 }
+
+const mtuOf = (name: string): string | null =>
+  trees.readThrough(`/proc/sys/net/ipv6/conf/${name}/mtu`) ??
+  trees.readThrough(join("/sys/class/net", name, "mtu"));
 
 /** /proc/net/route: hexadecimal in the byte order of the machine, which is little-endian here. */
 function route4(line: string): Route {

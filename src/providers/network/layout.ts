@@ -8,6 +8,9 @@ export interface Layout {
   readonly directory: string;
   /** What is set up right now. */
   readonly state: string;
+  /** Pids of who keeps the network and of pasta, written by those who start: known also after a crash. */
+  readonly holderFile: string;
+  readonly pastaFile: string;
   /** nftables table of the project, of family inet. */
   readonly table: string;
   /** Network namespace of an environment. */
@@ -27,6 +30,8 @@ export function layoutOf(paths: StatePaths, projectId: string): Layout {
   return {
     directory,
     state: join(directory, "state.json"),
+    holderFile: join(directory, "holder.pid"),
+    pastaFile: join(directory, "pasta.pid"),
     table: `pavlos_${hash()}`,
     namespace: (environment) => join(directory, `${environment}.netns`),
     bridge: (network) => `pvb${hash("bridge", network)}`,

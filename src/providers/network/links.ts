@@ -158,7 +158,11 @@ function vethLines(
   const place = input.layout.namespace(name);
   return [
     ...(known === undefined ? [] : [`link del dev ${link.veth}`]),
-    `link add ${link.veth} mtu ${mtu} type veth peer name ${link.name} mtu ${mtu} netns ${place}`,
+    `link add ${link.veth} mtu ${mtu} type veth peer name ${link.name} address ${hardwareAddress(link.ip)} mtu ${mtu} netns ${place}`,
     ...attached,
   ];
 }
+
+/** The same for the same address, also after a recreate: neighbours find it again without asking. */
+export const hardwareAddress = (ip: string): string =>
+  ["0a", "58", ...ip.split(".").map((part) => Number(part).toString(16).padStart(2, "0"))].join(":");

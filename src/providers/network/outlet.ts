@@ -117,7 +117,7 @@ async function startPasta(
   layout: Layout,
   { path, args }: Call,
 ): Promise<Result<number, string>> {
-  const pidFile = `${layout.directory}/pasta.pid`;
+  const pidFile = layout.pastaFile;
   await tools.files.remove(pidFile);
   const ended = await tools.programs.run(path, ["--pid", pidFile, ...args], { detached: true });
   const pid = Number(tools.files.readText(pidFile) ?? Number.NaN);

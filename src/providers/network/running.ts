@@ -1,3 +1,4 @@
+import { startTimeOf } from "../../native/state.ts";
 import type { HolderState } from "./ground.ts";
 import type { Layout } from "./layout.ts";
 import type { NetworkTools } from "./tools.ts";
@@ -24,8 +25,16 @@ export interface OutletState extends HolderState {
 
 export const nothingRunning: Running = { members: {}, rules: "", listing: "", holder: null, outlet: null };
 
-export function readRunning({ files }: NetworkTools, layout: Layout): Running {
-  const text = files.readText(layout.state);
+export function readRunning(tools: NetworkTools, layout: Layout): Running {
+  const written = parse(tools.files.readText(layout.state));
+  const holder = written.holder ?? processIn(tools, layout.holderFile, "hold");
+  const pasta = processIn(tools, layout.pastaFile, layout.pastaFile);
+  // It was started and its starter died before it could say so: of unknown arguments, so it is replaced.
+  const outlet = written.outlet ?? (pasta === null ? null : { ...pasta, program: "pasta", args: [] });
+  return { ...written, holder, outlet };
+}
+
+function parse(text: string | null): Running {
   if (text === null) return nothingRunning;
   try {
     return { ...nothingRunning, ...(JSON.parse(text) as Running) };
@@ -33,6 +42,15 @@ export function readRunning({ files }: NetworkTools, layout: Layout): Running {
     // Damaged: everything is looked at and set up again.
     return nothingRunning;
   }
+}
+
+/** The process whose pid is in a file, if its command line shows that it is still that one. */
+function processIn({ files }: NetworkTools, path: string, mark: string): HolderState | null {
+  const pid = Number(files.readText(path) ?? Number.NaN);
+  if (!(pid > 0)) return null;
+  const words = files.readText(`/proc/${pid}/cmdline`)?.split("\0") ?? [];
+  const startTime = words.includes(mark) ? startTimeOf(files, pid) : null;
+  return startTime === null ? null : { pid, startTime };
 }
 
 export function writeRunning({ files }: NetworkTools, layout: Layout, running: Running): void {

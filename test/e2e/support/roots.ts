@@ -34,6 +34,10 @@ export const applets = [
   "chown",
   "dd",
   "seq",
+  "wget",
+  "nc",
+  "nslookup",
+  "timeout",
 ];
 
 /** A root directory of a static busybox in the project of the world; returns its path. */

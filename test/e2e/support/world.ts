@@ -48,10 +48,16 @@ export interface Ps {
   readonly status: string;
   readonly pid: number | null;
   readonly exitCode: number | null;
+  readonly addresses: readonly {
+    readonly network: string;
+    readonly ip: string;
+    readonly ip6: string | null;
+  }[];
+  readonly ports: readonly { readonly host: number; readonly container: number }[];
 }
 
-/** Makes an empty project for the caller. */
-export function world(caller: Caller): World {
+/** Makes an empty project for the caller; `inside`: all its commands run in the namespaces of that process. */
+export function world(caller: Caller, inside: number | null = null): World {
   const directory = mkdtempSync("/var/tmp/pavlos-e2e-");
   chmodSync(directory, 0o755);
   const project = join(directory, "project");
@@ -62,7 +68,7 @@ export function world(caller: Caller): World {
   }
   chmodSync(home, 0o700);
   const env = environment(caller, home);
-  const place: Place = { caller, directory, project, home, env };
+  const place: Place = { caller, inside, directory, project, home, env };
   const pavlosWith = (options: RunOptions, ...args: string[]) =>
     run(place, [join(installation(), "bin/pavlos"), ...args], options);
   const pavlos = (...args: string[]) => pavlosWith({}, ...args);
@@ -87,6 +93,7 @@ export function expectCode(outcome: Outcome, code: number): Outcome {
 
 interface Place {
   readonly caller: Caller;
+  readonly inside: number | null;
   readonly directory: string;
   readonly project: string;
   readonly home: string;
@@ -106,12 +113,23 @@ function environment(caller: Caller, home: string): Record<string, string> {
   };
 }
 
-function credentials({ caller }: Place): { uid?: number; gid?: number } {
-  return process.getuid?.() === 0 ? { uid: caller.uid, gid: caller.gid } : {};
+function credentials({ caller, inside }: Place): { uid?: number; gid?: number } {
+  return process.getuid?.() === 0 && inside === null ? { uid: caller.uid, gid: caller.gid } : {};
+}
+
+/** Only root may enter: the caller comes afterwards. */
+function entered(
+  { caller, inside, project }: Place,
+  argv: readonly string[],
+  cwd = project,
+): readonly string[] {
+  if (inside === null) return argv;
+  const enter = ["nsenter", "-t", String(inside), "-n", "-m", `--wd=${cwd}`, "--"];
+  return [...enter, "setpriv", `--reuid=${caller.uid}`, `--regid=${caller.gid}`, "--clear-groups", ...argv];
 }
 
 function run(place: Place, argv: readonly string[], options: RunOptions): Outcome {
-  const [program = "", ...args] = argv;
+  const [program = "", ...args] = entered(place, argv, options.cwd);
   const done = spawnSync(program, args, {
     cwd: options.cwd ?? place.project,
     env: { ...place.env, ...options.env },
@@ -127,7 +145,7 @@ function run(place: Place, argv: readonly string[], options: RunOptions): Outcom
 }
 
 function start(place: Place, argv: readonly string[]): ChildProcess {
-  const [program = "", ...args] = argv;
+  const [program = "", ...args] = entered(place, argv);
   return spawn(program, args, {
     cwd: place.project,
     env: { ...place.env },
