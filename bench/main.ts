@@ -1,6 +1,7 @@
 import { commandLine } from "./command-line.ts";
 import { gpu } from "./gpu.ts";
 import { launch } from "./launch.ts";
+import { network } from "./network.ts";
 import { pull } from "./pull.ts";
 import { record, type Suite } from "./report.ts";
 import { scale } from "./scale.ts";
@@ -16,6 +17,7 @@ const suites: Record<string, (tools: Tools) => Suite | Promise<Suite>> = {
   gpu,
   scale,
   watch,
+  network,
 };
 
 const asked = process.argv.slice(2);

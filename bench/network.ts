@@ -1,0 +1,222 @@
+import { spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { dockerEngine } from "./engine.ts";
+import type { Row, Suite } from "./report.ts";
+import { time } from "./timer.ts";
+import type { Tools } from "./tools.ts";
+
+const image = "pavlos-bench-net:latest";
+const mib = 4096;
+const rounds = 5;
+/** Address of the machine in the network namespace that peers are entered with. */
+const machine = "10.99.0.1";
+
+/** Streams between containers and from the machine, against docker's bridge and against pasta alone. */
+export function network(tools: Tools): Suite {
+  const directory = mkdtempSync("/var/tmp/pavlos-bench-net-");
+  const engine = dockerEngine(directory);
+  try {
+    sh(
+      "ip link set lo up; ip link add out0 type dummy; ip addr add 10.99.0.1/24 dev out0; ip link set out0 up; ip route add default via 10.99.0.254 || true",
+    );
+    const root = writeRoot(tools, directory);
+    const rows = [...asRoot(tools, { directory, root, docker: engine.ready }), ...rootless(tools, directory)];
+    return { title: "Networks", about, rows };
+  } finally {
+    engine.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const about =
+  "One TCP stream of 4 GiB in MiB a second (medians of 5), and the time to make one environment with a bridge and a port. " +
+  "Without root the peer is pasta alone, which is what podman connects a container with by default.";
+
+function asRoot(
+  tools: Tools,
+  at: { readonly directory: string; readonly root: string; readonly docker: boolean },
+): readonly Row[] {
+  const project = join(at.directory, "project");
+  writeProject(project, at.root);
+  const pavlos = (...args: string[]) => run([tools.pavlos, "-C", project, ...args]);
+  pavlos("apply", "--yes");
+  if (at.docker) {
+    sh(`tar -C ${at.root} -c . | docker import - ${image}`);
+    sh(`docker run -d --name pvserve -p 6001:6000 ${image} /bin/stream serve 6000`);
+    sh(`docker run -d --name pvsend ${image} /bin/sleep infinity`);
+  }
+  const ip = sh("docker inspect -f '{{.NetworkSettings.IPAddress}}' pvserve 2>/dev/null || true");
+  const stream = join(at.root, "bin/stream");
+  const inside = pairs(
+    () => pavlos("exec", "send", "--", "/bin/stream", "send", "serve", "6000", String(mib)),
+    () => (at.docker ? sh(`docker exec pvsend /bin/stream send ${ip} 6000 ${mib}`) : ""),
+  );
+  const outside = pairs(
+    () => run([stream, "send", machine, "6000", String(mib)]),
+    () => (at.docker ? run([stream, "send", machine, "6001", String(mib)]) : ""),
+  );
+  pavlos("destroy", "--yes");
+  if (at.docker) sh("docker rm -f pvserve pvsend");
+  const begin = at.docker ? starts(tools, project) : { pavlos: null, peer: null };
+  return [
+    row("container to container, MiB/s", inside, "docker"),
+    row("machine to published port, MiB/s", outside, "docker"),
+    row("make one with a bridge and a port, ms", begin, "docker"),
+  ];
+}
+
+function starts(tools: Tools, project: string): Pair {
+  rmSync(join(project, "environments/send.yaml"));
+  const figures = time(
+    tools.timer,
+    [
+      {
+        name: "pavlos",
+        argv: [tools.pavlos, "-C", project, "apply", "--yes"],
+        after: [tools.pavlos, "-C", project, "destroy", "--yes"],
+      },
+      {
+        name: "docker",
+        argv: [
+          "docker",
+          "run",
+          "-d",
+          "--name",
+          "pvone",
+          "-p",
+          "6001:6000",
+          image,
+          "/bin/stream",
+          "serve",
+          "6000",
+        ],
+        after: ["docker", "rm", "-f", "pvone"],
+      },
+    ],
+    { rounds: 10, warmup: 2 },
+  );
+  return { pavlos: figures.get("pavlos")?.wallMs ?? null, peer: figures.get("docker")?.wallMs ?? null };
+}
+
+/** As an ordinary user that is made for it. */
+function rootless(tools: Tools, directory: string): readonly Row[] {
+  const user = "pavlosbench";
+  sh(`id ${user} >/dev/null 2>&1 || useradd -m ${user}; chmod 666 /dev/net/tun; chmod 755 ${directory}`);
+  const home = join(directory, "home");
+  const project = join(directory, "userproject");
+  const root = join(directory, "userroot");
+  sh(`cp -a ${join(directory, "root")} ${root}; mkdir ${home}`);
+  writeProject(project, root);
+  sh(`chown -R ${user}:${user} ${home} ${project} ${root}`);
+  const as = (...argv: string[]) =>
+    run([
+      "setpriv",
+      `--reuid=${user}`,
+      `--regid=${user}`,
+      "--init-groups",
+      "env",
+      `PAVLOS_HOME=${home}`,
+      `HOME=${home}`,
+      ...argv,
+    ]);
+  const stream = join(root, "bin/stream");
+  as(tools.pavlos, "-C", project, "apply", "--yes");
+  const peer = spawn(
+    "setpriv",
+    [
+      `--reuid=${user}`,
+      `--regid=${user}`,
+      "--init-groups",
+      "pasta",
+      "--config-net",
+      "-t",
+      "6002",
+      "--",
+      stream,
+      "serve",
+      "6002",
+    ],
+    { stdio: "ignore", detached: true },
+  );
+  spawnSync("sleep", ["1"]);
+  const outside = pairs(
+    () => run([stream, "send", "127.0.0.1", "6000", String(mib)]),
+    () => run([stream, "send", "127.0.0.1", "6002", String(mib)]),
+  );
+  if (peer.pid !== undefined) process.kill(-peer.pid, "SIGKILL");
+  const inside = as(
+    tools.pavlos,
+    "-C",
+    project,
+    "exec",
+    "send",
+    "--",
+    "/bin/stream",
+    "send",
+    "serve",
+    "6000",
+    String(mib),
+  );
+  as(tools.pavlos, "-C", project, "destroy", "--yes");
+  sh(`userdel -r -f ${user} || true`);
+  return [
+    row("without root: machine to published port, MiB/s", outside, "pasta"),
+    { what: "without root: container to container, MiB/s", pavlos: Number(inside) || null },
+  ];
+}
+
+function writeProject(project: string, root: string): void {
+  mkdirSync(join(project, "environments"), { recursive: true });
+  const common = `rootfs: ${root}\nstop: {timeout: 0s}\n`;
+  writeFileSync(
+    join(project, "environments/serve.yaml"),
+    `${common}command: [/bin/stream, serve, "6000"]\nnetwork: {ports: ["6000:6000"]}\n`,
+  );
+  writeFileSync(join(project, "environments/send.yaml"), `${common}network: {}\n`);
+}
+
+/** A root with the program that streams, and sleep. */
+function writeRoot(tools: Tools, directory: string): string {
+  const root = join(directory, "root");
+  for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"])
+    mkdirSync(join(root, name), { recursive: true });
+  copyFileSync(tools.timer.replace(/bench_timer$/, "bench_stream"), join(root, "bin/stream"));
+  const busybox = sh("command -v busybox || ls /root/bundle/rootfs/bin/busybox");
+  copyFileSync(busybox, join(root, "bin/sleep"));
+  return root;
+}
+
+interface Pair {
+  readonly pavlos: number | null;
+  readonly peer: number | null;
+}
+
+/** Medians of interleaved runs. */
+function pairs(own: () => string, other: () => string): Pair {
+  const [mine, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round += 1) {
+    mine.push(Number(own()));
+    theirs.push(Number(other()));
+  }
+  return { pavlos: median(mine), peer: median(theirs) };
+}
+
+function median(values: readonly number[]): number | null {
+  const sorted = values.filter((value) => value > 0).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}
+
+function row(what: string, { pavlos, peer }: Pair, name: string): Row {
+  const ratio = pavlos !== null && peer !== null ? Math.round((pavlos / peer) * 100) / 100 : null;
+  return { what, pavlos, peer, against: name, ratio };
+}
+
+const sh = (script: string): string => run(["sh", "-c", script]);
+
+function run(argv: readonly string[]): string {
+  const [program = "", ...args] = argv;
+  const done = spawnSync(program, args, { encoding: "utf8" });
+  if (done.status !== 0) process.stderr.write(`${argv.join(" ")}: ${done.stderr}\n`);
+  return done.stdout.trim();
+}
