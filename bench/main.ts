@@ -1,7 +1,7 @@
 import { commandLine } from "./command-line.ts";
 import { gpu } from "./gpu.ts";
 import { launch } from "./launch.ts";
-import { network } from "./network.ts";
+import { network, rootlessNetwork } from "./network.ts";
 import { pull } from "./pull.ts";
 import { record, type Suite } from "./report.ts";
 import { scale } from "./scale.ts";
@@ -18,10 +18,13 @@ const suites: Record<string, (tools: Tools) => Suite | Promise<Suite>> = {
   scale,
   watch,
   network,
+  "network-rootless": rootlessNetwork,
 };
 
+// Networks need a network namespace of their own: only by name.
+const alone = ["network", "network-rootless"];
 const asked = process.argv.slice(2);
-for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
+for (const name of asked.length > 0 ? asked : Object.keys(suites).filter((name) => !alone.includes(name))) {
   const suite = suites[name];
   if (suite === undefined) throw new Error(`no suite ${name}: ${Object.keys(suites).join(", ")}`);
   const result = await suite(tools());
