@@ -20,6 +20,7 @@ use rustix::process::Pid;
 
 use crate::error::{Context, Result};
 use crate::spec::resources::{DeviceRule, Resources};
+pub use make::settle;
 pub use stats::Stats;
 
 /// Where processes of a caller's own v2 cgroup go, which may not stay beside child cgroups.

@@ -156,21 +156,41 @@ fn enable_controllers(directory: &Path, depth: usize, own: Option<&Path>) -> Res
     if levels.first().map(|top| controllers(top)).transpose()? == Some(controllers(directory)?) {
         return Ok(());
     }
-    for level in levels {
-        let control = level.join("cgroup.subtree_control");
-        let enabled = file::read(&control)?;
-        let enabled: Vec<&str> = enabled.split(' ').collect();
-        let available = controllers(&level)?;
-        for name in available
-            .split(' ')
-            .filter(|name| !name.is_empty() && !enabled.contains(name))
-        {
-            if let Err(error) = file::try_write(&control, &format!("+{name}"))
-                && error.kind() == ErrorKind::ResourceBusy
-                && vacate(&level, own).is_some()
-            {
-                let _ = file::try_write(&control, &format!("+{name}"));
-            }
+    levels.iter().try_for_each(|level| enable(level, own))
+}
+
+/// Hands every controller of this directory to its children, where the kernel lets us.
+fn enable(level: &Path, own: Option<&Path>) -> Result<()> {
+    let control = level.join("cgroup.subtree_control");
+    let enabled = file::read(&control)?;
+    let enabled: Vec<&str> = enabled.split(' ').collect();
+    let available = file::read(&level.join("cgroup.controllers"))?;
+    let missing: Vec<&str> = available
+        .split(' ')
+        .filter(|name| !name.is_empty() && !enabled.contains(name))
+        .collect();
+    // First: threaded controllers could be handed on at once, and would bar the way to the others.
+    if !missing.is_empty() {
+        vacate(level, own);
+    }
+    for name in missing {
+        // What cannot be enabled is an error only for a limit that needs it.
+        let _ = file::try_write(&control, &format!("+{name}"));
+    }
+    Ok(())
+}
+
+/// Before an unprivileged caller starts many supervisors: it moves to a leaf of its own cgroup, where
+/// that is delegated to it. Later its children would be in the way.
+pub fn settle() -> Result<()> {
+    for hierarchy in layout::detect()?.iter().filter(|found| found.is_v2()) {
+        let Some(own) = hierarchy.own.as_deref() else {
+            continue;
+        };
+        let control = own.join("cgroup.subtree_control");
+        let delegated = rustix::fs::access(&control, rustix::fs::Access::WRITE_OK).is_ok();
+        if delegated && own != hierarchy.mountpoint && !own.ends_with(LEAF) {
+            enable(own, Some(own))?;
         }
     }
     Ok(())
@@ -190,10 +210,13 @@ fn levels(directory: &Path, depth: usize) -> Vec<PathBuf> {
 
 /// A v2 cgroup with processes in it has no controllers for children. Where that is the caller's own
 /// and nothing but the caller and its ancestors is in it, they move to a leaf below.
-fn vacate(level: &Path, own: Option<&Path>) -> Option<()> {
-    if own != Some(level) {
-        return None;
+fn vacate(level: &Path, own: Option<&Path>) {
+    if own == Some(level) && move_to_leaf(level).is_none() {
+        crate::log::debug(|| format!("{} has processes of others", level.display()));
     }
+}
+
+fn move_to_leaf(level: &Path) -> Option<()> {
     let procs = file::read(&level.join("cgroup.procs")).ok()?;
     let pids: Vec<i32> = procs
         .lines()

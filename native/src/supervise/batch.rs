@@ -7,6 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde::Serialize;
 
+use crate::cgroup;
 use crate::cli::Globals;
 use crate::error::{Context, Error, Result};
 use crate::report;
@@ -22,6 +23,9 @@ const WINDOW: usize = 64;
 /// is made; after that each failure is the container's own.
 pub fn run(globals: &Globals, file: &Path, hold: bool) -> Result<u8> {
     let list: Vec<Request> = spec::parse_json(&read(file)?, "read batch")?;
+    if !rustix::process::geteuid().is_root() {
+        cgroup::settle()?;
+    }
     let mut waiting: Vec<(usize, Pending)> = Vec::new();
     for (index, request) in list.iter().enumerate() {
         if waiting.len() == WINDOW {
