@@ -126,7 +126,7 @@ describe.each(callers())("images as $kind", (caller) => {
     await fake.close();
   });
 
-  it("come from a directory and from an archive, and are pulled without being started", async () => {
+  it("come from a directory and from an archive, are pulled without being started, and are built upon", async () => {
     at = world(caller);
     writeLayout(join(at.project, "layout"), { one: first, two: second });
     at.command("chmod", "-R", "a+rX", join(at.project, "layout"));
@@ -136,9 +136,19 @@ describe.each(callers())("images as $kind", (caller) => {
       0,
     );
     at.write("environments/tar.yaml", "rootfs:\n  image: oci-archive:../layout.tar:two\n");
+    at.write(
+      "environments/built.yaml",
+      "rootfs:\n  from: {image: 'oci:../layout:one'}\n  steps:\n    - run: echo built > /built\n    - env: {COLOR: red}\n",
+    );
     expect(expectCode(at.pavlos("pull"), 0).stdout).toContain(first.manifest.descriptor.digest);
     expectCode(at.pavlos("apply", "--yes"), 0);
     expect(expectCode(at.pavlos("exec", "dir", "--", "cat", "/etc/version"), 0).stdout).toBe("one\n");
+    const built = expectCode(
+      at.pavlos("exec", "built", "--", "sh", "-c", "cat /built /etc/version; echo $COLOR; pwd"),
+      0,
+    );
+    expect(built.stdout).toBe("built\none\nred\n/var\n");
+    expect(expectCode(at.pavlos("apply", "--yes"), 0).stdout).toContain("Nothing to do");
     expect(expectCode(at.pavlos("exec", "tar", "--", "cat", "/etc/version"), 0).stdout).toBe("two\n");
   });
 });

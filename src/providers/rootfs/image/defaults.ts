@@ -57,9 +57,12 @@ function sourceOf(rootfs: Rootfs): string {
 }
 
 /** What an image suggests and nobody does by itself. */
-const hintsOf = ({ exposedPorts, volumes }: ImageConfig): readonly string[] => [
+const hintsOf = ({ exposedPorts, volumes, healthcheck }: ImageConfig): readonly string[] => [
   ...(exposedPorts.length > 0 ? [`the image listens on ${exposedPorts.join(", ")}`] : []),
   ...(volumes.length > 0 ? [`the image keeps data in ${volumes.join(", ")}: mount volumes there`] : []),
+  ...(healthcheck === null
+    ? []
+    : [`the image is healthy while this succeeds: ${healthcheck.test.slice(1).join(" ")}`]),
 ];
 
 /**

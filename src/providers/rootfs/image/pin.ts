@@ -114,25 +114,33 @@ async function digestFor(look: Look, pinning: Cached): Promise<Result<string | n
   const { images, lock, mode } = pinning;
   const { rootfs } = look;
   const path = lockPathOf(rootfs);
-  const found = lock.get(path);
-  const locked = typeof found === "string" ? found : null;
+  const pinned = lock.get(path);
+  const locked = typeof pinned === "string" ? pinned : null;
   if (mode === "store") return success(locked ?? images.storedDigest(rootfs));
   const source = sourceKind(rootfs.image);
-  // What lies on this machine is looked at each time: it is cheap, and changes by the user's own hand.
-  const local = source !== null && source !== "simplestreams";
-  if (locked !== null && mode === "lock" && !local && rootfs.pull !== "always") return success(locked);
-  if (rootfs.pull === "never" && !local) {
+  if (source !== null && source !== "simplestreams") return await digestNow(look, images);
+  if (locked !== null && mode === "lock" && rootfs.pull !== "always") return success(locked);
+  if (rootfs.pull === "never") {
     const stored = locked ?? images.storedDigest(rootfs);
     return stored === null ? failure(notThere(rootfs, look.place)) : success(stored);
   }
   if (locked === null && lock.frozen()) return failure(notPinned(rootfs, look.place));
-  const described = await images.lookUp({ ...look, rootfs: { ...rootfs, digest: null } });
-  if (!described.ok) return described;
-  const { digest } = described.value;
+  const found = await digestNow(look, images);
+  if (!found.ok) return found;
+  const digest = found.value;
   if (lock.frozen() && locked !== null && locked !== digest)
     return failure(moved(rootfs, look.place, { locked, digest }));
   lock.set(path, digest);
   return success(digest);
+}
+
+/**
+ * What the name stands for now. That is all for an image on this disk: looking is cheap, it changes by the
+ * user's own hand, and its path is nothing for a lock that others share.
+ */
+async function digestNow({ rootfs, ...look }: Look, images: Images): Promise<Result<string, Problem>> {
+  const described = await images.lookUp({ ...look, rootfs: { ...rootfs, digest: null } });
+  return described.ok ? success(described.value.digest) : described;
 }
 
 /** Null: nobody knows, and nobody may be asked. */

@@ -100,6 +100,14 @@ describe("names of images", () => {
     ]);
   });
 
+  it("that lie on this disk are looked at each time, and nothing of them is in the lock", async () => {
+    const local = root({ image: "oci:/somewhere:1" });
+    const { found, asked, locked } = await pin(local, { frozen: true });
+    expect(found).toEqual([digest("a"), digest("a")]);
+    expect(asked).toHaveLength(1);
+    expect(locked).toBeNull();
+  });
+
   it("of steps' first root are pinned too", async () => {
     const lock = openLockFile(memoryFiles(), "/project");
     const rootfs = {
