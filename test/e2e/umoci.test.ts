@@ -168,7 +168,7 @@ function withAncestors(files: readonly string[]): readonly string[] {
 
 function giant(path: string): void {
   const image = layout(path);
-  const most = long ? 800e6 : 4e6;
+  const most = long ? 400e6 : 4e6;
   const files = new Set<string>();
   let bytes = 0;
   // The largest that fit.
