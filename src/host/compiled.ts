@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -104,17 +105,30 @@ function write(
   data: Buffer,
   { directory, purpose, generation }: Omit<Kept, "data"> & { readonly purpose: string },
 ): void {
-  const path = join(directory, `${purpose}.${generation}`);
   try {
     if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) removeOld(dirname(directory));
-    const temporary = `${path}-${process.pid}`;
-    writeFileSync(temporary, data, { mode: 0o600, flush: true });
-    renameSync(temporary, path);
+    const { bavail, bsize } = statfsSync(directory);
+    if (bavail * bsize < roomForOthers) return;
+    replace(join(directory, `${purpose}.${generation}`), data);
     rmSync(join(directory, `${purpose}.${generation - 1}`), { force: true });
   } catch {
     // A home that is full or read-only: the next start compiles again, nothing else is lost.
   }
 }
+
+function replace(path: string, data: Buffer): void {
+  const temporary = `${path}-${process.pid}`;
+  try {
+    writeFileSync(temporary, data, { mode: 0o600, flush: true });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Bytes: the last room on a disk is not for a cache. */
+const roomForOthers = 64 << 20;
 
 /** What other versions of the program have left, when they have not been used for two weeks. */
 function removeOld(directory: string): void {

@@ -86,7 +86,9 @@ async function create(
       continue;
     }
     const error = asNativeError(line?.error) ?? errorOf(outcome);
-    results.set(name, failure(problemOf(error, `${name} cannot be created`)));
+    // pavlosc looks for the command before anything of the container runs.
+    const place = error.step === "execute" ? context.place(name, "command") : null;
+    results.set(name, failure({ ...problemOf(error, `${name} cannot be created`), place }));
   }
   return results;
 }
