@@ -2,7 +2,7 @@ import type { Environment } from "../model/environment.ts";
 import type { Instance } from "../model/instance.ts";
 import { type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
-import { foresee } from "../reconcile/reconcile.ts";
+import { glance } from "../reconcile/reconcile.ts";
 import type { Invocation } from "./invocation.ts";
 import { openMachinery, openProject, type Project } from "./session.ts";
 
@@ -22,9 +22,7 @@ export async function lookAt(
 ): Promise<Result<Look, readonly Problem[]>> {
   const machinery = await openMachinery(invocation, project, () => undefined);
   if (!machinery.ok) return machinery;
-  // Any errand observes; its plan is not of interest.
-  const { actual } = await foresee(machinery.value, { kind: "stop", names: null });
-  const { instances } = actual;
+  const instances = await glance(machinery.value);
   if (files === "without files") return success({ instances, unmade: [], problems: [] });
   const loaded = await openProject(invocation);
   if (!loaded.ok) return success({ instances, unmade: [], problems: loaded.failure });

@@ -110,7 +110,8 @@ function write(
     const { bavail, bsize } = statfsSync(directory);
     if (bavail * bsize < roomForOthers) return;
     replace(join(directory, `${purpose}.${generation}`), data);
-    rmSync(join(directory, `${purpose}.${generation - 1}`), { force: true });
+    for (let other = 1; other <= lastGeneration; other += 1)
+      if (other !== generation) rmSync(join(directory, `${purpose}.${other}`), { force: true });
   } catch {
     // A home that is full or read-only: the next start compiles again, nothing else is lost.
   }

@@ -17,6 +17,19 @@ export async function observe(machinery: Machinery, context: Context): Promise<A
   return { instances, leftovers: withStrays(leftovers, strays, machinery.project.id) };
 }
 
+/** The records with what the kernel says of their containers; nobody has looked for drift. */
+export async function joinProcesses(
+  { launcher }: Machinery,
+  context: Context,
+  records: readonly InstanceRecord[],
+): Promise<readonly Instance[]> {
+  const processes = await launcher.processes(records, context);
+  return records.map((record) => {
+    const process = processes.get(record.name) ?? absent;
+    return { name: record.name, record, process, drift: new Map() };
+  });
+}
+
 const absent: Process = { status: "missing", pid: null, startedAt: null, exitCode: null, killed: false };
 
 async function observeDrift(

@@ -1,5 +1,5 @@
 import type { Environment } from "../model/environment.ts";
-import type { Actual } from "../model/instance.ts";
+import type { Actual, Instance } from "../model/instance.ts";
 import type { Change, Plan } from "../model/plan.ts";
 import type { Desired } from "../model/project.ts";
 import type { Problem } from "../model/source.ts";
@@ -10,7 +10,7 @@ import { diff, losesLayer, withDataLost } from "./diff.ts";
 import { errandChanges } from "./errands.ts";
 import { execute } from "./execute.ts";
 import { placeOf } from "./fields.ts";
-import { observe } from "./observe.ts";
+import { joinProcesses, observe } from "./observe.ts";
 import { withObstacles } from "./obstacles.ts";
 import { plan } from "./plan.ts";
 import { narrow } from "./select.ts";
@@ -24,6 +24,12 @@ export async function foresee(machinery: Machinery, asked: Goal): Promise<Prospe
   const counted = await countLosses(machinery, context, { goal, actual, changes });
   const wanted = wantedBy(goal, actual);
   return { actual, plan: plan({ changes: counted, actual, wanted }), problems: [...unknown, ...problems] };
+}
+
+/** What there is and whether it runs, without a look for drift: for `ps`. Sorted by name. */
+export async function glance(machinery: Machinery): Promise<readonly Instance[]> {
+  const { records } = machinery.state.readRecords();
+  return await joinProcesses(machinery, contextOf(machinery, { kind: "stop", names: null }), records);
 }
 
 /**

@@ -65,14 +65,13 @@ describe("compiled code", () => {
 
   it("is compiled anew when what was kept is damaged", () => {
     const file = program(answering);
-    startElsewhere(file);
+    for (const _ of [1, 2, 3]) startElsewhere(file);
     const [name = ""] = readdirSync(join(directory, "cache/pavlos/compiled"));
-    const path = join(directory, "cache/pavlos/compiled", name, "apply.1");
+    const path = join(directory, "cache/pavlos/compiled", name, "apply.3");
     const damaged = readFileSync(path).fill(0, 0, 64);
     writeFileSync(path, damaged);
     expect(startElsewhere(file)).toBe("42");
     expect(kept()).toEqual(["apply.1"]);
-    expect(readFileSync(path).equals(damaged)).toBe(false);
   });
 
   it("is not taken from a file that others may write", () => {
