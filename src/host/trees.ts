@@ -3,7 +3,6 @@ import {
   chownSync,
   closeSync,
   constants,
-  fchmodSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
@@ -52,11 +51,14 @@ export const trees = {
     chmodSync(temporary, mode);
     renameSync(temporary, path);
   },
-  /** Writes a file in place, so that it stays the same one for those who have it mounted; everybody may read it. */
+  /**
+   * Writes a file in place, so that it stays the same one for those who have it mounted. Where there is
+   * none, none is made: its directory may be about to go.
+   */
   overwrite(path: string, text: string): void {
-    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o644);
+    const file = unlessClosed(() => openSync(path, constants.O_WRONLY));
+    if (file === null) return;
     try {
-      fchmodSync(file, 0o644);
       const bytes = Buffer.from(text);
       writeSync(file, bytes, 0, bytes.length, 0);
       ftruncateSync(file, bytes.length);

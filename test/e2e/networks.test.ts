@@ -82,7 +82,7 @@ describe.each(all)("networks as $kind", (caller) => {
     at.write("names.cjs", names);
     at.write(
       "environments/ns.yaml",
-      `command: [/tmp/node, names.cjs]\nmounts: ["${node}:/tmp/node:ro"]\nnetwork: {ports: ["5353:53/udp"]}\n`,
+      `command: [/tmp/node, names.cjs]\ndependsOn: {web: started}\nmounts: ["${node}:/tmp/node:ro"]\nnetwork: {ports: ["5353:53/udp"]}\n`,
     );
     write("web", '{ports: ["8080:80", "auto:80"]}');
     write("api", "{networks: [default, back], aliases: [backend]}");
@@ -99,7 +99,7 @@ describe.each(all)("networks as $kind", (caller) => {
     expect(ports).toEqual([]);
     expect(inside("db", http("api"), http(there.router))).toEqual(["api", "no"]);
     const auto = at.ps("web").ports[1]?.host;
-    expect(inside("web", "echo $PAVLOS_PORT_80")).toEqual([String(auto)]);
+    for (const name of ["web", "ns"]) expect(inside(name, "echo $PAVLOS_PORT_80")).toEqual([String(auto)]);
     expect(there.sh(fetched("127.0.0.1", 8080)).trim()).toBe("web");
     expect(there.sh(fetched(there.address, auto)).trim()).toBe("web");
     expect(there.sh(asked("127.0.0.1", 5353)).trim()).toBe("20");

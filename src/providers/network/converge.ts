@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { trees } from "../../host/trees.ts";
 import type { Environment } from "../../model/environment.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
@@ -38,6 +37,11 @@ import { nothingRunning, type Running, readRunning, writeRunning } from "./runni
 import { surroundings } from "./surroundings.ts";
 import type { NetworkTools } from "./tools.ts";
 
+/** Files below /etc of an environment that is to run, by name. */
+export type Texts = (environment: string) => Readonly<Record<string, string>>;
+
+const nothing: Texts = () => ({});
+
 /** What converge works on: the same for all its steps. */
 interface Work {
   readonly tools: NetworkTools;
@@ -60,14 +64,14 @@ export async function converge(
   tools: NetworkTools,
   context: Context,
   present: readonly Present[],
-): Promise<Result<void, Problem>> {
+): Promise<Result<Texts, Problem>> {
   const { files, paths } = tools;
   const projectId = context.project.id;
   const layout = layoutOf(paths, projectId);
   const before = readNetworks(files, paths, projectId);
   const environments = present.map(({ environment }) => environment);
   const members = usesHostInstead(tools) ? [] : membersOf(environments);
-  if (members.length === 0 && Object.keys(before.networks).length === 0) return success(undefined);
+  if (members.length === 0 && Object.keys(before.networks).length === 0) return success(nothing);
   const wanted = allocate(members, {
     record: before,
     layout,
@@ -124,14 +128,15 @@ async function groundFor(
   return success({ kind: "user", holder: holder.value });
 }
 
-async function build(work: Work): Promise<Result<void, Problem>> {
+async function build(work: Work): Promise<Result<Texts, Problem>> {
   work.running = readRunning(work.tools, work.machine.layout);
   for (const step of [links, rules, outlet]) {
     const done = await step(work);
     if (!done.ok) return done;
   }
-  names(work);
-  return success(undefined);
+  const textsOf = textsFor(work);
+  names(work, textsOf);
+  return success(textsOf);
 }
 
 const keep = (work: Work, change: Partial<Running>): void => {
@@ -286,16 +291,24 @@ async function ended({ files }: NetworkTools, pid: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** hosts and resolv.conf of all that are to run. */
-function names(work: Work): void {
+/**
+ * hosts and resolv.conf of all that run already. Those of the others come with their bundle, of which
+ * something may be on its way out right now.
+ */
+function names(work: Work, textsOf: Texts): void {
   const { tools, context, up } = work;
-  const environments = new Map([...up].map(([name, { environment }]) => [name, environment]));
-  for (const environment of environments.values()) {
-    const directory = join(environmentPaths(tools.paths, context.project.id, environment.name).bundle, "etc");
-    trees.makeDirectory(directory, 0o755);
-    for (const [name, text] of Object.entries(namesFor(work, environment, environments)))
-      rewrite(directory, name, text);
+  for (const name of up.keys()) {
+    const directory = join(environmentPaths(tools.paths, context.project.id, name).bundle, "etc");
+    for (const [file, text] of Object.entries(textsOf(name))) rewrite(directory, file, text);
   }
+}
+
+function textsFor(work: Work): Texts {
+  const environments = new Map([...work.up].map(([name, { environment }]) => [name, environment]));
+  return (name) => {
+    const environment = environments.get(name);
+    return environment === undefined ? {} : namesFor(work, environment, environments);
+  };
 }
 
 function namesFor(
@@ -315,7 +328,7 @@ function namesFor(
 }
 
 /** Everything of the project's networks goes; what of it is gone already is fine. */
-async function dismantle(work: Work): Promise<Result<void, Problem>> {
+async function dismantle(work: Work): Promise<Result<Texts, Problem>> {
   const { tools, machine, known } = work;
   const { layout, ground } = machine;
   const { outlet: out } = work.running;
@@ -329,7 +342,7 @@ async function dismantle(work: Work): Promise<Result<void, Problem>> {
   }
   await tools.files.remove(layout.directory);
   await restoreForwarding(tools);
-  return success(undefined);
+  return success(nothing);
 }
 
 async function clear(machine: Machine, known: NetworkRecord): Promise<Result<void, Problem>> {

@@ -7,7 +7,7 @@ import { environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context, Contribution, OciMount, Provider } from "../provider.ts";
 import { checkNetworks } from "./check.ts";
-import { converge } from "./converge.ts";
+import { converge, type Texts } from "./converge.ts";
 import { seenAt } from "./ground.ts";
 import { changeHostname } from "./hostname.ts";
 import { layoutOf } from "./layout.ts";
@@ -17,23 +17,34 @@ import { readRunning } from "./running.ts";
 import type { NetworkTools } from "./tools.ts";
 
 /** The network namespace and the files that name hosts: hostname, hosts and resolv.conf in /etc. */
-export const makeNetworkProvider = (tools: NetworkTools): Provider => ({
+export function makeNetworkProvider(tools: NetworkTools): Provider {
+  /** As `gather` left them, by project. */
+  const gathered = new Map<string, Texts>();
+  return provider(tools, gathered);
+}
+
+const provider = (tools: NetworkTools, gathered: Map<string, Texts>): Provider => ({
   name: "network",
   fields: ["network", "hostname"],
   check: async (environments, context) => checkNetworks(tools, environments, context),
   observe: (instances, context) => observeNetworks(tools, instances, context),
-  gather: (present, context) => converge(tools, context, present),
+  async gather(present, context) {
+    const done = await converge(tools, context, present);
+    if (!done.ok) return done;
+    gathered.set(context.project.id, done.value);
+    return success(undefined);
+  },
   async contribute(environment, context) {
     const directory = join(environmentPaths(tools.paths, context.project.id, environment.name).bundle, "etc");
-    const texts = filesOf(tools, environment);
+    // Only `gather` knows the others on its networks.
+    const named = gathered.get(context.project.id)?.(environment.name) ?? {};
+    const texts = { ...filesOf(tools, environment), ...named };
     const written = await attempt(`/etc/hosts of ${environment.name} cannot be written`, () => {
       trees.makeDirectory(directory, 0o755);
       for (const [name, text] of Object.entries(texts)) trees.writePublic(join(directory, name), text);
     });
     if (!written.ok) return written;
-    // Those of environments on networks are written by `gather`, which knows the others.
-    const given = onNetworks(tools, environment) ? ["hosts", "resolv.conf"] : [];
-    const mounts = [...Object.keys(texts), ...given].map(
+    const mounts = Object.keys(texts).map(
       (name): OciMount => ({
         destination: `/etc/${name}`,
         type: "none",
@@ -57,15 +68,13 @@ export const makeNetworkProvider = (tools: NetworkTools): Provider => ({
   },
 });
 
-function ownNetwork(tools: NetworkTools, { name, network }: Environment, context: Context): Contribution {
-  if (network.kind === "none") return { namespaces: [{ type: "network" }] };
-  if (network.kind === "host" || usesHostInstead(tools)) return {};
+function ownNetwork(tools: NetworkTools, environment: Environment, context: Context): Contribution {
+  const { name, network } = environment;
+  const env = portVariables(tools, environment, context);
+  if (network.kind === "none") return { namespaces: [{ type: "network" }], env };
+  if (network.kind === "host" || usesHostInstead(tools)) return { env };
   const layout = layoutOf(tools.paths, context.project.id);
   const { holder } = readRunning(tools, layout);
-  const ports = readNetworks(tools.files, tools.paths, context.project.id).members[name]?.ports ?? [];
-  const env = Object.fromEntries(
-    ports.map(({ container, host }) => [`PAVLOS_PORT_${container}`, String(host)]),
-  );
   if (holder === null) return { namespaces: [{ type: "network", path: layout.namespace(name) }], env };
   const ground = { kind: "user", holder } as const;
   return {
@@ -75,6 +84,18 @@ function ownNetwork(tools: NetworkTools, { name, network }: Environment, context
     ],
     env,
   };
+}
+
+/** PAVLOS_PORT_3000: the machine's port for 3000, its own or that of what it depends on. */
+function portVariables(
+  tools: NetworkTools,
+  { name, dependsOn }: Environment,
+  context: Context,
+): Readonly<Record<string, string>> {
+  const { members } = readNetworks(tools.files, tools.paths, context.project.id);
+  // Its own come last: they win.
+  const ports = [...Object.keys(dependsOn), name].flatMap((one) => members[one]?.ports ?? []);
+  return Object.fromEntries(ports.map(({ container, host }) => [`PAVLOS_PORT_${container}`, String(host)]));
 }
 
 const onNetworks = (tools: NetworkTools, { network }: Environment): boolean =>
