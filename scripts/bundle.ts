@@ -40,6 +40,8 @@ const common = {
   logLevel: "warning",
 } as const satisfies BuildOptions;
 
+const url = 'const pavlosUrl=process.getBuiltinModule("node:url").pathToFileURL(__filename).href;';
+
 const commonjs = {
   ...common,
   format: "cjs",
@@ -47,7 +49,6 @@ const commonjs = {
   outdir: dist,
   metafile: true,
   define: { "import.meta.url": "pavlosUrl", "import.meta.dirname": "__dirname" },
-  banner: { js: 'const pavlosUrl=process.getBuiltinModule("node:url").pathToFileURL(__filename).href;' },
 } as const satisfies BuildOptions;
 
 mkdirSync(dist, { recursive: true });
@@ -59,6 +60,9 @@ async function bundle(name: string, entry: string, plugins: readonly Plugin[]): 
     ...commonjs,
     entryPoints: { [name]: entry },
     entryNames: "[name]-[hash]",
+    // As src/host/compiled.ts evaluates it: putting a frame around a megabyte at each start costs two copies.
+    banner: { js: `(function(exports,require,module,__filename,__dirname){${url}` },
+    footer: { js: "})" },
     plugins: [...plugins],
   });
   return basename(Object.keys(metafile.outputs)[0] ?? "");
@@ -71,6 +75,7 @@ const program = await bundle("pavlos", "src/commands/main.ts", [librariesApart(f
 await build({
   ...commonjs,
   entryPoints: { cli: "src/cli.ts" },
+  banner: { js: url },
   define: { ...commonjs.define, pavlosProgram: JSON.stringify(program) },
 });
 await build({ ...common, format: "esm", outdir: dist, entryPoints: { index: "src/index.ts" } });

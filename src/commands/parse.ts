@@ -28,9 +28,12 @@ export function parse(argv: readonly string[], version: string): Result<Parsed, 
   const inner = split < 0 ? null : argv.slice(split + 1);
   const written = { out: "", err: "" };
   let parsed: Parsed | null = null;
-  const program = programOf(version, written, (found) => {
-    parsed = { ...found, inner };
-  });
+  const program = programOf(version, written);
+  const found: Found = (result) => {
+    parsed = { ...result, inner };
+  };
+  // Subcommands copy these settings from the program when they are made by `command`.
+  for (const spec of mentioned(own)) addCommand(program, spec, found);
   try {
     program.parse(own, { from: "user" });
   } catch (error) {
@@ -52,7 +55,14 @@ const takesInner = (command: CommandName): boolean =>
 
 type Found = (found: Omit<Parsed, "inner">) => void;
 
-function programOf(version: string, written: { out: string; err: string }, found: Found): Command {
+/** Thirty commands take longer to make than to parse: all are there for help and to suggest one. */
+function mentioned(argv: readonly string[]): readonly NamedSpec[] {
+  const named = commands.filter(({ name }) => argv.includes(name));
+  const forHelp = argv.some((word) => word === "help" || word === "--help" || word === "-h");
+  return named.length === 0 || forHelp ? commands : named;
+}
+
+function programOf(version: string, written: { out: string; err: string }): Command {
   const program = new Command("pavlos")
     .description("Development environments as code: diff shows what would change, apply makes it so.")
     .version(version, "-V, --version", "print the version")
@@ -74,8 +84,6 @@ function programOf(version: string, written: { out: string; err: string }, found
         `${command.name()} ${command.usage().replace("[options]", "").trim()}`.trimEnd(),
     });
   for (const option of globalOptions) program.addOption(optionOf(option));
-  // Subcommands copy these settings from the program when they are made by `command`.
-  for (const spec of commands) addCommand(program, spec, found);
   return program;
 }
 

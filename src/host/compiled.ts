@@ -24,14 +24,15 @@ export interface Compiled {
 }
 
 /**
- * Evaluates a CommonJS file whose name contains a hash of its content, with the code that V8 compiled
+ * Evaluates a CommonJS file in its frame, `(function(exports,require,module,__filename,__dirname){...})`,
+ * whose name contains a hash of its content, with the code that V8 compiled
  * for the same `purpose` (a command's name) before. Node's own compile cache keeps no function that is
  * compiled at its first call, and checks the whole source at each start; this one does neither.
  */
 export function loadCompiled(file: string, purpose: string): Compiled {
   const kept = readKept(join(cacheDirectory(), `v8-${process.versions.v8}-${basename(file)}`), purpose);
   const source = readFileSync(file, "latin1");
-  const script = new Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
+  const script = new Script(source, {
     filename: file,
     ...(kept.data === null ? {} : { cachedData: kept.data }),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

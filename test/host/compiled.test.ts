@@ -19,9 +19,11 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+const framed = (text: string): string => `(function(exports,require,module,__filename,__dirname){${text}})`;
+
 const program = (text: string): string => {
   const file = join(directory, "program-1.cjs");
-  writeFileSync(file, text);
+  writeFileSync(file, framed(text));
   return file;
 };
 
@@ -84,7 +86,7 @@ describe("compiled code", () => {
   });
 
   it("comes with the libraries beside the program", () => {
-    writeFileSync(join(directory, "library-1.cjs"), "exports.six = 6;");
+    writeFileSync(join(directory, "library-1.cjs"), framed("exports.six = 6;"));
     const file = program('exports.answer = () => require("./library-1.cjs").six;');
     expect(start(file)).toBe(6);
     expect(kept()).toEqual(["apply.1", "apply.1"]);
