@@ -19,11 +19,14 @@ export function readProcess(
     const watched = health !== null || restart.policy !== "never";
     return running(state, watched ? readStatus(files, statusPath) : null);
   }
+  // Asked first: what a supervisor that is gone has written is its last word.
+  const supervised = state?.supervisor ? isAlive(files, state.supervisor) : false;
   const status = readStatus(files, statusPath);
-  if (status?.state === "waiting" && state?.supervisor && isAlive(files, state.supervisor))
-    return { ...ended(status), status: "starting", waits: true };
+  if (status?.state === "waiting" && supervised) return { ...ended(status), status: "starting", waits: true };
   if (status?.state === "ended" || status?.state === "gave-up") return ended(status);
   if (state === null) return { ...nothing, status: "missing" };
+  // Its supervisor is about to write down how it ended; a moment later it is known.
+  if (supervised) return running(state, status);
   // Nobody wrote down how it ended: its supervisor was killed with it.
   return { ...nothing, status: "failed", startedAt: state.created, killed: true };
 }

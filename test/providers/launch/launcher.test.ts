@@ -133,11 +133,13 @@ describe("the state of containers", () => {
     state("runs", { started: true });
     state("waits", { started: false });
     state("reused", { started: true, startTime: startTime - 1 });
+    // Its init has ended, and its supervisor has not written that down yet.
+    state("ends", { started: true, startTime: startTime - 1, supervisor: { pid: process.pid, startTime } });
     status("done", { exitCode: 0 });
     status("broke", { exitCode: 3 });
     status("shot", { exitCode: 137, signal: 9 });
     status("asked", { exitCode: 143, signal: 15, requested: true });
-    const names = ["runs", "waits", "reused", "done", "broke", "shot", "asked", "never"];
+    const names = ["runs", "waits", "reused", "ends", "done", "broke", "shot", "asked", "never"];
     const records = names.map(
       (name) =>
         ({ name, containerId: id(name), spec: environment("it") }) as Parameters<typeof made.processes>[0][0],
@@ -153,6 +155,7 @@ describe("the state of containers", () => {
       ["runs", "running", null, false],
       ["waits", "starting", null, false],
       ["reused", "failed", null, true],
+      ["ends", "running", null, false],
       ["done", "stopped", 0, false],
       ["broke", "failed", 3, false],
       ["shot", "failed", 137, true],
