@@ -58,6 +58,8 @@ export interface Process {
    * the machine's shutdown when the record says nothing of a stop.
    */
   readonly requested?: boolean;
+  /** Its init has ended; how, its supervisor is just writing down. */
+  readonly ending?: boolean;
   /** As the supervisor's last check found it; absent: nobody looks. */
   readonly health?: HealthReport;
   /** Starts by the supervisor after ends that nobody asked for. */

@@ -26,7 +26,7 @@ export function readProcess(
   if (status?.state === "ended" || status?.state === "gave-up") return ended(status);
   if (state === null) return { ...nothing, status: "missing" };
   // Its supervisor is about to write down how it ended; a moment later it is known.
-  if (supervised) return running(state, status);
+  if (supervised) return { ...running(state, status), ending: true };
   // Nobody wrote down how it ended: its supervisor was killed with it.
   return { ...nothing, status: "failed", startedAt: state.created, killed: true };
 }

@@ -44,6 +44,7 @@ export function verify(
       return (process.restarts ?? 0) > patience || grace > 0 ? failure("ended at once") : null;
     if (process.pid === null) return process.exitCode === 0 && !asked ? success(undefined) : ended(process);
     if (asked) return health;
+    if (process.ending) return null;
     return performance.now() >= end ? success(undefined) : null;
   });
 }

@@ -162,6 +162,7 @@ describe("the state of containers", () => {
       ["asked", "stopped", 143, false],
       ["never", "missing", null, false],
     ]);
+    expect(names.filter((name) => seen.get(name)?.ending)).toEqual(["ends"]);
     expect(calls).toEqual([]);
   });
 });
