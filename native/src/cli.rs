@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use lexopt::prelude::*;
 
@@ -9,6 +10,7 @@ use crate::commands;
 use crate::error::{Context, Error, Result};
 use crate::log::{self, Format};
 use crate::protect;
+use crate::userns::Maps;
 
 /// What stands before the verb.
 #[derive(Debug)]
@@ -42,6 +44,30 @@ pub fn main(args: Vec<OsString>) -> u8 {
 pub fn usage(error: lexopt::Error) -> Error {
     Error::new("read command line", "", error.to_string())
         .hint("see `pavlosc --help` for the commands and their options")
+}
+
+/// The value of the option that was just read.
+pub fn parsed<T>(args: &mut lexopt::Parser) -> Result<T>
+where
+    T: FromStr,
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    args.value().and_then(|value| value.parse()).map_err(usage)
+}
+
+/// For verbs whose command line is the mapping of a user namespace, where there is one, and paths.
+pub fn maps_and_paths(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>)> {
+    let mut maps = Maps::default();
+    let mut paths = Vec::new();
+    while let Some(arg) = args.next().map_err(usage)? {
+        match arg {
+            Long("uid-map") => maps.uids.push(parsed(&mut args)?),
+            Long("gid-map") => maps.gids.push(parsed(&mut args)?),
+            Value(path) => paths.push(path.into()),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok((maps.checked()?, paths))
 }
 
 /// The one positional argument that nearly every verb has; anything after it is an error.

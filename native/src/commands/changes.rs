@@ -4,18 +4,17 @@ use std::io::{BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use lexopt::prelude::*;
 use rustix::fs::{Mode, OFlags, open};
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, maps_and_paths};
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::tree::changes::changes;
 use crate::tree::lower::Lower;
-use crate::userns::{self, Maps};
+use crate::userns;
 
 pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
-    let (maps, paths) = parse(args)?;
+    let (maps, paths) = maps_and_paths(args)?;
     let mut directories = paths.iter().map(directory).collect::<Result<Vec<_>>>()?;
     if directories.is_empty() {
         return Err(Error::new("read command line", "", "the layer is missing")
@@ -32,28 +31,6 @@ pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
             })
         }),
     }
-}
-
-fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>)> {
-    let mut maps = Maps::default();
-    let mut paths = Vec::new();
-    while let Some(arg) = args.next().map_err(usage)? {
-        match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Value(path) => paths.push(path.into()),
-            other => return Err(usage(other.unexpected())),
-        }
-    }
-    Ok((maps.checked()?, paths))
 }
 
 fn directory(path: &PathBuf) -> Result<OwnedFd> {

@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use lexopt::prelude::*;
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, maps_and_paths};
 use crate::complete::{Layer, complete};
 use crate::error::{Context, Error, Result};
 use crate::log;
@@ -57,29 +56,10 @@ fn list(path: &Path) -> Result<Option<File>> {
     }
 }
 
-fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, PathBuf, Vec<PathBuf>)> {
-    let mut maps = Maps::default();
-    let mut paths: Vec<PathBuf> = Vec::new();
-    while let Some(arg) = args.next().map_err(usage)? {
-        match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Value(path) => paths.push(path.into()),
-            other => return Err(usage(other.unexpected())),
-        }
-    }
+fn parse(args: lexopt::Parser) -> Result<(Option<Maps>, PathBuf, Vec<PathBuf>)> {
+    let (maps, paths) = maps_and_paths(args)?;
     match paths.split_first() {
-        Some((tree, layers)) if !layers.is_empty() => {
-            Ok((maps.checked()?, tree.clone(), layers.to_vec()))
-        }
+        Some((tree, layers)) if !layers.is_empty() => Ok((maps, tree.clone(), layers.to_vec())),
         _ => Err(Error::new(
             "read command line",
             "",

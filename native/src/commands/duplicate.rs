@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lexopt::prelude::*;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, open};
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, parsed, usage};
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::state::{State, Status};
@@ -54,16 +54,8 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
     let mut paths = Vec::new();
     while let Some(arg) = args.next().map_err(usage)? {
         match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
+            Long("uid-map") => maps.uids.push(parsed(&mut args)?),
+            Long("gid-map") => maps.gids.push(parsed(&mut args)?),
             Long("pause") => {
                 pause = Some(args.value().and_then(ValueExt::string).map_err(usage)?);
             }

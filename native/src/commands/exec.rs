@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-use crate::cli::{Globals, missing_id, usage};
+use crate::cli::{Globals, missing_id, parsed, usage};
 use crate::error::{Error, Result};
 use crate::exec::{self, Request};
 
@@ -29,17 +29,11 @@ fn parse(args: &mut lexopt::Parser) -> Result<Request> {
             Long("no-new-privs") => request.no_new_privileges = true,
             Long("apparmor") => request.apparmor_profile = Some(text(args)?),
             Long("process-label") => request.selinux_label = Some(text(args)?),
-            Long("additional-gids") | Short('g') => request.groups.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
+            Long("additional-gids") | Short('g') => request.groups.push(parsed(args)?),
             Long("ignore-paused") => request.ignore_paused = true,
             Long("pid-file") => request.pid_file = Some(path(args)?),
             Long("console-socket") => request.console_socket = Some(path(args)?),
-            Long("preserve-fds") => {
-                request.preserve_fds = args.value().and_then(|v| v.parse()).map_err(usage)?
-            }
+            Long("preserve-fds") => request.preserve_fds = parsed(args)?,
             Value(id) => {
                 request.id = id.string().map_err(usage)?;
                 request.args = command(args.raw_args().map_err(usage)?)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use rustix::mount::{MountPropagationFlags, mount_change};
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, parsed, usage};
 use crate::error::{Context, Error, Result};
 use crate::launch::namespaces;
 use crate::sys::{descriptor, process};
@@ -79,11 +79,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Arguments> {
             Long("gid-map") => &mut maps.gids,
             other => return Err(usage(other.unexpected())),
         };
-        list.push(
-            args.value()
-                .and_then(|value| value.parse())
-                .map_err(usage)?,
-        );
+        list.push(parsed(&mut args)?);
     }
     let maps = maps.checked()?.ok_or_else(|| {
         Error::new("read command line", "", "the mapping is missing")

@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, parsed, usage};
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::pack::{Options, Style, pack};
@@ -44,23 +44,11 @@ fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>, Option
     };
     while let Some(arg) = args.next().map_err(usage)? {
         match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
+            Long("uid-map") => maps.uids.push(parsed(&mut args)?),
+            Long("gid-map") => maps.gids.push(parsed(&mut args)?),
             Long("layer") => options.style = Style::Layer,
             Long("epoch") => {
-                options.epoch = Some(
-                    args.value()
-                        .and_then(|value| value.parse())
-                        .map_err(usage)?,
-                );
+                options.epoch = Some(parsed(&mut args)?);
             }
             Value(path) => paths.push(path.into()),
             other => return Err(usage(other.unexpected())),

@@ -4,19 +4,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use lexopt::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, open, unlinkat};
 use rustix::io::Errno;
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, maps_and_paths};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::remove::{Problem, remove};
 use crate::unpack::show;
-use crate::userns::{self, Maps};
+use crate::userns;
 
 pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
-    let (maps, paths) = parse(args)?;
+    let (maps, paths) = maps_and_paths(args)?;
     let mut code = 0;
     let mut targets = Vec::new();
     for path in &paths {
@@ -49,28 +48,6 @@ struct Target {
 enum Last {
     Report,
     Leave,
-}
-
-fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>)> {
-    let mut maps = Maps::default();
-    let mut paths = Vec::new();
-    while let Some(arg) = args.next().map_err(usage)? {
-        match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Value(path) => paths.push(path.into()),
-            other => return Err(usage(other.unexpected())),
-        }
-    }
-    Ok((maps.checked()?, paths))
 }
 
 /// None: there is nothing at `path`.

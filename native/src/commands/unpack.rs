@@ -10,7 +10,7 @@ use lexopt::prelude::*;
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chmodat, chownat, fstat, mkdirat, open};
 use rustix::io::Errno;
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, parsed, usage};
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::unpack::{Content, Expected, Marker, Options, Owner, Squash, unpack};
@@ -61,23 +61,11 @@ fn parse(mut args: lexopt::Parser) -> Result<Request> {
     let mut names = Vec::new();
     while let Some(arg) = args.next().map_err(usage)? {
         match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
+            Long("uid-map") => maps.uids.push(parsed(&mut args)?),
+            Long("gid-map") => maps.gids.push(parsed(&mut args)?),
             Long("squash") => request.squash = Squash::Yes,
             Long("max-bytes") => {
-                request.max_bytes = Some(
-                    args.value()
-                        .and_then(|value| value.parse())
-                        .map_err(usage)?,
-                );
+                request.max_bytes = Some(parsed(&mut args)?);
             }
             Long("layer") => request.content = Content::Layer(Marker::Auto),
             Long("layer-by-attribute") => request.content = Content::Layer(Marker::Attribute),

@@ -4,21 +4,20 @@ use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use lexopt::prelude::*;
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, statat};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, maps_and_paths};
 use crate::error::{Context, Result};
 use crate::log;
 use crate::report;
 use crate::root::RootFd;
-use crate::userns::{self, Maps};
+use crate::userns;
 
 /// A JSON line for each directory. Hard links count once in each.
 pub fn run(_globals: &Globals, args: lexopt::Parser) -> Result<u8> {
-    let (maps, paths) = parse(args)?;
+    let (maps, paths) = maps_and_paths(args)?;
     let work = || -> Result<()> {
         for path in &paths {
             report::line(&measure(path)?);
@@ -81,26 +80,4 @@ fn measure(path: &Path) -> Result<Usage<'_>> {
         }
     }
     Ok(found)
-}
-
-fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Vec<PathBuf>)> {
-    let mut maps = Maps::default();
-    let mut paths = Vec::new();
-    while let Some(arg) = args.next().map_err(usage)? {
-        match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Value(path) => paths.push(path.into()),
-            other => return Err(usage(other.unexpected())),
-        }
-    }
-    Ok((maps.checked()?, paths))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use lexopt::prelude::*;
 use serde::Serialize;
 
-use crate::cli::{Globals, usage};
+use crate::cli::{Globals, parsed, usage};
 use crate::error::{Context, Error, Result};
 use crate::report;
 use crate::root::RootFd;
@@ -71,16 +71,8 @@ fn parse(mut args: lexopt::Parser) -> Result<(Option<Maps>, Depth, Vec<PathBuf>)
     let mut paths = Vec::new();
     while let Some(arg) = args.next().map_err(usage)? {
         match arg {
-            Long("uid-map") => maps.uids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
-            Long("gid-map") => maps.gids.push(
-                args.value()
-                    .and_then(|value| value.parse())
-                    .map_err(usage)?,
-            ),
+            Long("uid-map") => maps.uids.push(parsed(&mut args)?),
+            Long("gid-map") => maps.gids.push(parsed(&mut args)?),
             Long("no-content") => depth = Depth::Facts,
             Value(path) => paths.push(path.into()),
             other => return Err(usage(other.unexpected())),
