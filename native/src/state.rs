@@ -43,6 +43,9 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Process>,
     pub started: bool,
+    /// RFC 3339: just before the command was let run, so that nothing it wrote is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
 }
 
 /// The state as others see it.

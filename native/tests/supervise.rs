@@ -111,6 +111,12 @@ fn a_held_container_waits_for_its_start() {
             "{status}"
         );
         assert_eq!(place.log(&id), ["stdout F ran"]);
+        // What it wrote is found as written since its start.
+        let written = place.raw_log(&id);
+        assert!(
+            status["startedAt"].as_str().unwrap() <= written.split(' ').next().unwrap(),
+            "{status} {written}"
+        );
     }
 }
 

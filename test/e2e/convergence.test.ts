@@ -103,9 +103,7 @@ describe.each(callers())("convergence as $kind", (caller) => {
   });
 
   // Once in some dozen runs beside other work it saw another end than the expected one: not understood yet.
-  it("brings the old one back with its data when the new one crashes, does not start or is sick", {
-    retry: 1,
-  }, () => {
+  it("brings the old one back with its data when the new one crashes, does not start or is sick", () => {
     const good = "command: sleep 1000\n";
     write("api", good);
     expectCode(apply(), 0);

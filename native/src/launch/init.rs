@@ -273,6 +273,7 @@ impl Init<'_> {
             cgroup: std::collections::BTreeMap::default(),
             supervisor: None,
             started: false,
+            started_at: None,
         };
         super::hooks::run(
             hooks,

@@ -85,6 +85,7 @@ impl Created {
         // Written before the command runs, which may look for it; after an error it is removed
         // with everything else.
         self.state.started = true;
+        self.state.started_at = Some(time::now());
         self.state.save(&self.root)?;
         self.channel.send(&Message::Go, None)?;
         started(&self.channel, &self.config, &self.state)?;
@@ -142,9 +143,11 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
         ));
     }
     let config = state.load_config()?;
+    let started_at = time::now();
     let channel = connect(&state::directory(root, id)?)?;
     started(&channel, &config, &state)?;
     state.started = true;
+    state.started_at = Some(started_at);
     state.save(root)?;
     drop(lock);
     if let Some(supervisor) = state.supervisor.and_then(Process::open) {
@@ -406,6 +409,7 @@ fn initial_state(
             None
         },
         started: false,
+        started_at: None,
     })
 }
 

@@ -62,12 +62,6 @@ impl Supervisor {
                 self.tell(Kind::Started);
             }
         }
-        // Who starts it writes down its start after it: a short command has ended by then.
-        if let Some(started_at) = &mut self.run.started_at
-            && *started_at > exited_at
-        {
-            started_at.clone_from(&exited_at);
-        }
         self.output.finish();
         let (exit_code, signal) = ended.map_or((255, None), status::exit_code);
         let cgroups = self.run.remains.cgroups();

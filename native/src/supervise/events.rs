@@ -286,20 +286,13 @@ impl Supervisor {
         }
     }
 
-    /// `start` writes the state last: that was the time. A short command may have ended before.
+    /// When `start` let it run: it writes that down last, and holds the lock until then.
     pub fn start_by_other(&self) -> Option<String> {
         let _lock = state::lock(&self.globals.root, &self.request.id).ok()?;
-        let state = State::load(&self.globals.root, &self.request.id)
+        State::load(&self.globals.root, &self.request.id)
             .ok()
-            .filter(|state| state.started)?;
-        let path = self.globals.root.join(&state.id).join("state.json");
-        let since = std::fs::metadata(path)
-            .ok()?
-            .modified()
-            .ok()?
-            .duration_since(std::time::UNIX_EPOCH)
-            .ok()?;
-        Some(crate::time::rfc3339(timespec(since)))
+            .filter(|state| state.started)?
+            .started_at
     }
 }
 

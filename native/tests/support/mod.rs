@@ -134,11 +134,16 @@ impl Place {
 
     /// Log lines without their times: "stdout F text".
     pub fn log(&self, id: &str) -> Vec<String> {
-        let text = fs::read(self.dir.join(id).join("logs/output.log")).unwrap_or_default();
-        String::from_utf8_lossy(&text)
+        self.raw_log(id)
             .lines()
             .map(|line| line[31..].to_owned())
             .collect()
+    }
+
+    /// With the times in front.
+    pub fn raw_log(&self, id: &str) -> String {
+        let text = fs::read(self.dir.join(id).join("logs/output.log")).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// status.json, waited for.
