@@ -3,9 +3,10 @@ import type { ImageConfig } from "../store/stack.ts";
 import { sha256Of, verify } from "./digest.ts";
 import { ImageFailure } from "./failure.ts";
 import { type ImageDocument, parseImageDocument } from "./image-config.ts";
-import { type Descriptor, largestManifest, malformed, parseManifest } from "./manifest.ts";
+import { type Descriptor, malformed, parseManifest } from "./manifest.ts";
 import { shortName } from "./name.ts";
 import { candidates, isAttestation, noPlatform, type Platform, parsePlatform, rankOf } from "./platform.ts";
+import { readSmallBlob } from "./small-blob.ts";
 import type { Fetched, ImageSource } from "./source.ts";
 
 /** All that is known of an image before its layers are there. */
@@ -94,26 +95,7 @@ async function readImage(
 
 async function readDocument(source: ImageSource, config: Descriptor): Promise<ImageDocument> {
   const what = `the configuration of ${shortName(source.name)}`;
-  if (config.size > largestManifest) throw malformed(what, `it is said to be ${config.size} bytes large`);
-  if (config.data !== null) {
-    verify(config.data, config.digest, what);
-    return parseImageDocument(config.data, what);
-  }
-  const opened = await source.open(config, { start: 0, end: null });
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of opened.body) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > config.size) break;
-    }
-  } finally {
-    opened.cancel();
-  }
-  const bytes = Buffer.concat(chunks);
-  verify(bytes, config.digest, what);
-  return parseImageDocument(bytes, what);
+  return parseImageDocument(await readSmallBlob(source, config, what), what);
 }
 
 const layerType =

@@ -2,12 +2,13 @@ import { createHash, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { storePath } from "../../../state/paths.ts";
 import type { Tools } from "../../tools.ts";
-import { sha256Of, verify } from "./digest.ts";
+import { sha256Of } from "./digest.ts";
 import { ImageFailure } from "./failure.ts";
 import type { ImageRoot } from "./images.ts";
 import { type Descriptor, parseManifest } from "./manifest.ts";
 import { shortName, sourceKind, splitLocal, splitName } from "./name.ts";
 import { judge, readKey, signatureTag, type Verdict } from "./signature.ts";
+import { readSmallBlob } from "./small-blob.ts";
 import type { ImageSource } from "./source.ts";
 
 export interface Trust {
@@ -91,7 +92,14 @@ async function verdictsOn(
     for (const layer of layers) {
       const signature = layer.annotations["dev.cosignproject.cosign/signature"];
       if (signature === undefined || layer.size > largestPayload) verdicts.push("malformed");
-      else verdicts.push(judge({ payload: await read(source, layer), signature }, digest, keys));
+      else
+        verdicts.push(
+          judge(
+            { payload: await readSmallBlob(source, layer, `the signature ${source.name}`), signature },
+            digest,
+            keys,
+          ),
+        );
     }
     return verdicts;
   } finally {
@@ -111,24 +119,6 @@ async function signatureLayers(source: ImageSource): Promise<readonly Descriptor
     if (missing) return [];
     throw error;
   }
-}
-
-async function read(source: ImageSource, descriptor: Descriptor): Promise<Buffer> {
-  const opened = await source.open(descriptor, { start: 0, end: null });
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of opened.body) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > descriptor.size) break;
-    }
-  } finally {
-    opened.cancel();
-  }
-  const bytes = Buffer.concat(chunks);
-  verify(bytes, descriptor.digest, `the signature ${source.name}`);
-  return bytes;
 }
 
 function mark(tools: Tools, digest: string, keys: readonly KeyObject[]): void {
