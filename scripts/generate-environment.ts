@@ -1,6 +1,7 @@
 // Makes what comes from the schema of the environment file in src/config/schema.ts.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
+import { impactsOfSchema } from "../src/config/impacts.ts";
 import { environmentJsonSchema, resolvedJsonSchema } from "../src/config/json-schema.ts";
 import { fieldReference } from "../src/config/reference.ts";
 
@@ -20,8 +21,16 @@ export async function environmentFiles(): Promise<Readonly<Record<string, string
       additionalProperties: false,
       style: { printWidth: 110 },
     }),
+    "src/config/impacts.gen.ts": impactsModule(),
     "docs/environment.md": withReference(readFileSync(`${root}docs/environment.md`, "utf8")),
   };
+}
+
+function impactsModule(): string {
+  const rows = Object.entries(impactsOfSchema()).map(([path, impact]) => `  "${path}": "${impact}",\n`);
+  const type = 'import type { ImpactTable } from "../model/impact.ts";';
+  const says = "/** What a change costs, by path: kept, since deriving it makes every type of the format. */";
+  return `${banner}\n${type}\n\n${says}\nexport const impactTable: ImpactTable = {\n${rows.join("")}};\n`;
 }
 
 function withReference(page: string): string {

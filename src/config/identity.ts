@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { hashOf } from "../model/hash.ts";
 import type { ProjectIdentity } from "../model/project.ts";
 
 /** The identity of the project at a root (its real path): two clones of one repository differ. */
 export function projectIdentity(root: string, name: string | null): ProjectIdentity {
   const chosen = name ?? sanitised(basename(root));
-  const digest = createHash("sha256").update(root).digest("hex").slice(0, 8);
+  const digest = hashOf(root).slice(0, 8);
   return { id: `${chosen}-${digest}`, name: chosen, root };
 }
 

@@ -2,8 +2,8 @@ import type * as z from "zod";
 import { type Impact, type ImpactTable, impacts } from "../model/impact.ts";
 import { environmentSchema } from "./schema.ts";
 
-/** What a change costs, by path, from the schema's metadata. */
-export const impactTable: ImpactTable = Object.freeze(Object.fromEntries(fieldsOf(environmentSchema, "")));
+/** What a change costs, by path, from the schema's metadata; impacts.gen.ts keeps it. */
+export const impactsOfSchema = (): ImpactTable => Object.fromEntries(fieldsOf(environmentSchema(), ""));
 
 function* fieldsOf(schema: z.ZodObject, prefix: string): Generator<readonly [string, Impact]> {
   for (const [name, type] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
@@ -22,7 +22,8 @@ function objectsIn(type: z.ZodType): readonly z.ZodObject[] {
   return (type as z.ZodUnion<z.ZodType[]>).options.flatMap((option) => objectsIn(unwrapped(option)));
 }
 
-/** The type below `optional`. */
+/** The type below `optional` and `lazy`. */
 export function unwrapped(type: z.ZodType): z.ZodType {
-  return type.def.type === "optional" ? ((type as z.ZodOptional).unwrap() as z.ZodType) : type;
+  if (type.def.type === "optional") return unwrapped((type as z.ZodOptional<z.ZodType>).unwrap());
+  return type.def.type === "lazy" ? unwrapped((type as z.ZodLazy<z.ZodType>).unwrap()) : type;
 }

@@ -62,7 +62,7 @@ function unknownKey(key: string, path: Path, tree: MapNode): Problem {
       hint: unsupported,
     });
   }
-  const known = keysAt(environmentSchema, path);
+  const known = keysAt(environmentSchema(), path);
   if (known.includes(key) && map?.kind === "map") return conflictingKey(key, path, map);
   const meant = didYouMean(key, known);
   return problemAt(span, {
@@ -86,10 +86,10 @@ function conflictingKey(key: string, path: Path, map: MapNode): Problem {
 /** `memory` at the top: the field is there, one level deeper. */
 function elsewhere(key: string, path: Path): string {
   for (const section of ["resources", "security", "isolation", "network", "hooks", "stop"]) {
-    if (path[0] !== section && keysAt(environmentSchema, [section]).includes(key))
+    if (path[0] !== section && keysAt(environmentSchema(), [section]).includes(key))
       return `\`${key}\` belongs below \`${section}:\``;
   }
-  return path.length > 0 && keysAt(environmentSchema, []).includes(key)
+  return path.length > 0 && keysAt(environmentSchema(), []).includes(key)
     ? `\`${key}\` belongs to the environment itself: check the indentation`
     : "`pavlos schema` prints all fields";
 }

@@ -17,7 +17,7 @@ export function resolvedJsonSchema(): Node {
 }
 
 function generate(override: (node: Node) => void): Node {
-  const schema = z.toJSONSchema(environmentSchema, {
+  const schema = z.toJSONSchema(environmentSchema(), {
     io: "input",
     target: "draft-7",
     override: ({ jsonSchema }) => override(jsonSchema as Node),

@@ -9,7 +9,7 @@ import { discover, type Found, watchedPaths } from "./discover.ts";
 import { documentStore } from "./documents.ts";
 import { type Draft, readDrafts } from "./drafts.ts";
 import { projectIdentity } from "./identity.ts";
-import { impactTable } from "./impacts.ts";
+import { impactTable } from "./impacts.gen.ts";
 import { conflicts } from "./network/conflicts.ts";
 import { resolveNetworks } from "./network/project.ts";
 import { projectVariables } from "./project-variables.ts";

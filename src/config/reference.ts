@@ -1,5 +1,6 @@
 import type * as z from "zod";
-import { impactTable, unwrapped } from "./impacts.ts";
+import type { ImpactTable } from "../model/impact.ts";
+import { impactsOfSchema, unwrapped } from "./impacts.ts";
 import { environmentSchema } from "./schema.ts";
 
 interface Row {
@@ -9,8 +10,9 @@ interface Row {
 
 /** The table of all fields for docs/environment.md, in Markdown. */
 export function fieldReference(): string {
-  const rows = [...rowsOf(environmentSchema, "")].map(
-    ({ path, description }) => `| \`${path}\` | ${escaped(description)} | ${impactOf(path)} |`,
+  const impacts = impactsOfSchema();
+  const rows = [...rowsOf(environmentSchema(), "")].map(
+    ({ path, description }) => `| \`${path}\` | ${escaped(description)} | ${impactOf(impacts, path)} |`,
   );
   return ["| field | meaning | a change costs |", "|---|---|---|", ...rows].join("\n");
 }
@@ -35,9 +37,9 @@ function* rowsOf(schema: z.ZodType, prefix: string): Generator<Row> {
   }
 }
 
-function impactOf(path: string): string {
+function impactOf(impacts: ImpactTable, path: string): string {
   for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
-    const impact = impactTable[at.replaceAll("[]", "")];
+    const impact = impacts[at.replaceAll("[]", "")];
     if (impact) return impact;
   }
   return "-";

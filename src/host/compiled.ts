@@ -62,11 +62,20 @@ const cacheDirectory = (): string =>
 function requireFor(file: string, purpose: string, libraries: Compiled[]): (id: string) => unknown {
   const plain = createRequire(file);
   return (id) => {
+    if (id.startsWith("node:") && !always.includes(id)) return whenUsed(plain, id);
     if (!id.startsWith("./")) return plain(id);
     const library = loadCompiled(join(dirname(file), id), purpose);
     libraries.push(library);
     return library.exports;
   };
+}
+
+/** What Node has loaded before the program begins. */
+const always: readonly string[] = ["node:fs", "node:path", "node:process"];
+
+/** A module of Node's that is loaded when something of it is first used: most commands use few of them. */
+function whenUsed(plain: NodeJS.Require, id: string): unknown {
+  return new Proxy({}, { get: (_, name) => plain(id)[name], has: (_, name) => name in plain(id) });
 }
 
 interface Kept {

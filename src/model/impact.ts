@@ -4,6 +4,6 @@ export type Impact = (typeof impacts)[number];
 
 /**
  * Impact by path in the canonical Environment ("resources.memory"); the longest matching prefix
- * counts ("resources.ulimits" over "resources"). config/ derives it from the schema's metadata.
+ * counts ("resources.ulimits" over "resources"). It is generated from the schema's metadata.
  */
 export type ImpactTable = Readonly<Record<string, Impact>>;

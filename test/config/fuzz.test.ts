@@ -19,7 +19,7 @@ async function expectAnswer(text: string): Promise<void> {
 }
 
 const field = fc.constantFrom(
-  ...Object.keys(environmentSchema.shape),
+  ...Object.keys(environmentSchema().shape),
   "memory",
   "path",
   "archive",

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { impactTable } from "../../src/config/impacts.ts";
+import { impactTable } from "../../src/config/impacts.gen.ts";
 import { callers } from "./support/callers.ts";
 import { projects } from "./support/leftovers.ts";
 import { busyboxRoot } from "./support/roots.ts";

@@ -27,7 +27,7 @@ export function fitToFormat(draft: Draft): Fitted {
   const refused = contradictions(values);
   for (;;) {
     const environment = nested(values);
-    const parsed = environmentSchema.safeParse(environment);
+    const parsed = environmentSchema().safeParse(environment);
     if (parsed.success) return { environment, findings: judged(draft.findings, refused) };
     let removed = 0;
     for (const { path, reason } of parsed.error.issues.flatMap(pathsOf)) {
@@ -106,7 +106,7 @@ function nested(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
     }
     at[steps.at(-1) ?? ""] = value;
   }
-  const order = Object.keys(environmentSchema.shape);
+  const order = Object.keys(environmentSchema().shape);
   const place = (key: string): number => (order.includes(key) ? order.indexOf(key) : order.length);
   return Object.fromEntries(Object.entries(environment).sort(([a], [b]) => place(a) - place(b)));
 }

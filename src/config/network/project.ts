@@ -61,7 +61,7 @@ function resolveOne(name: string, { key, value }: Entry, problems: Problem[]): N
     return null;
   }
   const written = toPlain(value) ?? {};
-  const parsed = projectNetwork.safeParse(written);
+  const parsed = projectNetwork().safeParse(written);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) problems.push(wrong(name, value, issue));
     return null;

@@ -6,8 +6,12 @@ import { sizePattern } from "../sizes.ts";
 // In every schema of the format `error` is what would have been right: the problem's `expected`.
 
 /** An optional field: one sentence on it, and what a change of it costs (null: nothing by itself). */
-export const field = <T extends z.ZodType>(type: T, impact: Impact | null, description: string) =>
-  type.optional().describe(description).meta({ impact });
+export function field<T extends z.ZodType>(type: T, impact: Impact | null, description: string) {
+  const optional = z.optional(type);
+  // As `describe` and `meta` would, which make a copy of the type each.
+  z.globalRegistry.add(optional, { description, impact });
+  return optional;
+}
 
 /** A number or a boolean is taken as it was written: `[sleep, 5]`. */
 export const text = z.union([z.string(), z.number(), z.boolean()], { error: "text" });
@@ -17,9 +21,11 @@ export const flag = z.boolean({ error: "true or false" });
 export const whole = (minimum: number, maximum: number, expected: string) =>
   z
     .number({ error: expected })
-    .int({ error: expected })
-    .min(minimum, { error: expected })
-    .max(maximum, { error: expected });
+    .check(
+      z.int({ error: expected }),
+      z.gte(minimum, { error: expected }),
+      z.lte(maximum, { error: expected }),
+    );
 
 const expectedSize = "a size such as 512MiB, 4GiB or 2G";
 const sizeText = z.string().regex(sizePattern, { error: expectedSize });

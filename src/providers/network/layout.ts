@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { hashOf } from "../../model/hash.ts";
 import type { StatePaths } from "../../state/paths.ts";
 
 /** Names and places of everything that a project's networks consist of. */
@@ -23,10 +23,7 @@ export interface Layout {
 export function layoutOf(paths: StatePaths, projectId: string): Layout {
   const directory = join(paths.run, "network", projectId);
   const hash = (...parts: readonly string[]): string =>
-    createHash("sha256")
-      .update([paths.data, projectId, ...parts].join("\0"))
-      .digest("hex")
-      .slice(0, 10);
+    hashOf([paths.data, projectId, ...parts].join("\0")).slice(0, 10);
   return {
     directory,
     state: join(directory, "state.json"),
@@ -41,4 +38,4 @@ export function layoutOf(paths: StatePaths, projectId: string): Layout {
 
 /** Where a search for something free begins: stable for a name, scattered over all of them. */
 export const startOf = (name: string, choices: number): number =>
-  createHash("sha256").update(name).digest().readUInt32BE(0) % choices;
+  Number.parseInt(hashOf(name).slice(0, 8), 16) % choices;

@@ -40,7 +40,7 @@ describe.each(cases)("$title", ({ root, file }) => {
   it("is written so that this Pavlos reads it, and what it does not have is reported as lost", () => {
     const whole = read(file, { root, reader: realConfigReader, shape: wholly });
     const fitted = read(file, { root, reader: realConfigReader });
-    for (const { environment } of fitted.environments) environmentSchema.parse(environment);
+    for (const { environment } of fitted.environments) environmentSchema().parse(environment);
     expect(fitted.findings.map(({ path }) => path)).toEqual(whole.findings.map(({ path }) => path));
     for (const finding of fitted.findings.filter(({ outcome }) => outcome === "lost"))
       expect(finding.note).toBeTruthy();
