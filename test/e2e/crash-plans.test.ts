@@ -2,19 +2,20 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { callers } from "./support/callers.ts";
-import { projects } from "./support/leftovers.ts";
+import { chooseHarm, harmed, ownDisk, removeDisk } from "./support/harm.ts";
+import { leftovers, projects } from "./support/leftovers.ts";
 import { type Random, random } from "./support/random.ts";
 import { busyboxRoot } from "./support/roots.ts";
 import { waitFor } from "./support/terminal.ts";
 import { expectCode, type World, world } from "./support/world.ts";
 
 /**
- * Random plans, and somebody killed in the middle of them: pavlos, a pavlosc or a supervisor. Each run has
- * a seed of its own, which a failure names: PAVLOS_SEED=n repeats it alone. PAVLOS_LONG=1 makes 1,000 runs.
+ * Random plans, and harm in the middle of them: pavlos, a pavlosc or a supervisor is killed at one of its
+ * system calls, the disk fills up, a directory may not be written. Plan and harm come from a seed, which a
+ * failure names: PAVLOS_SEED=n, or n-m, does the same again. PAVLOS_LONG=1 makes 1,000 runs.
  */
 const runs = process.env.PAVLOS_LONG ? 500 : 13;
-const only = process.env.PAVLOS_SEED;
-const seeds = only ? [Number(only)] : Array.from({ length: runs }, (_, index) => index + 1);
+const [first = 1, last = first] = (process.env.PAVLOS_SEED ?? `1-${runs}`).split("-").map(Number);
 
 const names = ["api", "db", "web"] as const;
 
@@ -26,43 +27,48 @@ type Wishes = ReadonlyMap<string, Wish>;
 
 describe.each(callers())("killed in the middle of a random plan as $kind", (caller) => {
   let at: World;
+  let disk: boolean;
   beforeEach(() => {
     at = world(caller);
+    disk = ownDisk(at);
     busyboxRoot(at);
     busyboxRoot(at, "other");
   });
-  afterEach(() => at.end());
+  afterEach(() => {
+    try {
+      expectCode(at.pavlos("destroy", "--yes"), 0);
+      expect(leftovers(at.directory).filter((line) => !line.includes(` ${at.home} `))).toEqual([]);
+    } finally {
+      if (disk) removeDisk(at);
+    }
+    at.end();
+  });
 
-  it(`${seeds.length} times: it converges, and no layer or volume is lost`, {
+  it(`seeds ${first} to ${last}: it converges, and no layer or volume is lost`, {
     timeout: 7_200_000,
   }, async () => {
-    let before: Wishes = new Map();
-    let marks: ReadonlyMap<string, string> = new Map();
-    for (const seed of seeds) {
-      const chance = random(seed * 7919 + caller.uid);
-      // Alone it needs a state to begin with.
-      if (before.size === 0) {
-        before = wishes(chance, new Map());
-        write(before);
-        expectCode(at.pavlos("apply", "--yes"), 0);
-        marks = marksOf(before);
-      }
-      const after = wishes(chance, before);
+    let before = wishesBefore(first);
+    write(before);
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    let marks = marksOf(before);
+    for (let seed = first; seed <= last; seed += 1) {
+      const { after, target, chance } = turn(seed, before);
       write(after);
-      const killed = await applyAndKill(chance);
-      const kept = new Set(names.filter((name) => recordedRoot(name) === before.get(name)?.root));
-      // On with it, or back to what was.
-      const target = chance.below(3) === 0 ? before : after;
+      const harm = chooseHarm(chance, disk, directories());
+      const story = `seed ${seed}: ${await harmed(at, harm, "apply", "--yes")}, then ${target === after ? "on" : "back"}`;
+      if (process.env.PAVLOS_LONG) console.log(story);
+      const kept = names.filter((name) => recordedRoot(name) === before.get(name)?.root);
       write(target);
-      const story = `seed ${seed}: ${killed}, then ${target === after ? "on" : "back"}`;
       const done = at.pavlos("apply", "--yes");
       expect(`${story}: ${done.code} ${done.code === 0 ? "" : done.stderr}`).toBe(`${story}: 0 `);
       const diff = at.pavlos("diff");
       expect(`${story}: ${diff.stdout}${diff.stderr}`).toContain("Nothing to do");
       const now = marksOf(target);
-      for (const [name, mark] of marks) {
-        if (kept.has(name as (typeof names)[number]) && target.get(name)?.root === before.get(name)?.root)
-          expect(`${story}: layer of ${name} ${now.get(name)}`).toBe(`${story}: layer of ${name} ${mark}`);
+      for (const name of kept) {
+        if (before.has(name) && target.get(name)?.root === before.get(name)?.root)
+          expect(`${story}: layer of ${name} ${now.get(name)}`).toBe(
+            `${story}: layer of ${name} ${marks.get(name)}`,
+          );
       }
       expect(`${story}: ${readFileSync(volume(), "utf8")}`).toBe(`${story}: kept\n`);
       expect(readdirSync(join(at.home, "run/containers")).length, story).toBe(target.size);
@@ -101,39 +107,31 @@ describe.each(callers())("killed in the middle of a random plan as $kind", (call
       }),
     );
 
-  /** Says who was killed and when. */
-  const applyAndKill = (chance: Random) =>
-    new Promise<string>((resolve) => {
-      const after = Math.round(chance.next() ** 2 * 600);
-      const who = chance.pick(["pavlos", "native"] as const);
-      const place = chance.next();
-      const child = at.spawn("apply", "--yes");
-      const said: string[] = [];
-      const timer = setTimeout(() => {
-        if (who === "pavlos") child.kill("SIGKILL");
-        const natives = who === "native" ? runningNatives() : [];
-        const pid = natives[Math.floor(place * natives.length)];
-        if (pid !== undefined) process.kill(pid, "SIGKILL");
-        said.push(pid === undefined ? who : `pavlosc ${pid}`);
-      }, after);
-      child.stdout?.resume();
-      child.stderr?.resume();
-      child.on("exit", () => {
-        clearTimeout(timer);
-        resolve(`${said[0] ?? "nobody"} killed after ${after} ms`);
-      });
-    });
-
-  /** Every pavlosc of this world: those that pavlos waits for, and supervisors. */
-  const runningNatives = (): readonly number[] =>
-    readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .filter((pid) => {
-        const line = read(`/proc/${pid}/cmdline`).split("\0");
-        return line[0]?.endsWith("/pavlosc") && line.includes(join(at.home, "run/containers"));
-      })
-      .map(Number);
+  /** Those that an apply writes in. */
+  const directories = (): readonly string[] => [
+    join(at.home, "data"),
+    join(at.home, "run"),
+    join(at.home, "run/containers"),
+    projectDirectory(),
+    join(at.home, "data/volumes"),
+    ...names.flatMap((name) => ["", "bundle", "logs"].map((part) => join(projectDirectory(), name, part))),
+  ];
 });
+
+/** What a seed does to what is there: nothing but the seed counts, so that it can be had again. */
+function turn(seed: number, before: Wishes) {
+  const chance = random(seed * 7919);
+  const after = wishes(chance, before);
+  // On with it, or back to what was.
+  const target = chance.below(3) === 0 ? before : after;
+  return { after, target, chance };
+}
+
+function wishesBefore(seed: number): Wishes {
+  let wanted = wishes(random(0), new Map());
+  for (let earlier = 1; earlier < seed; earlier += 1) wanted = turn(earlier, wanted).target;
+  return wanted;
+}
 
 function wishes(chance: Random, before: Wishes): Wishes {
   const wanted = new Map<string, Wish>();
@@ -163,14 +161,4 @@ function wish(name: string, chance: Random): Wish {
     name === "web" ? chance.pick(["", "dependsOn: [db]"]) : "",
   ];
   return { root, text: `${lines.join("\n")}\n` };
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    // It has ended, or is nobody's business.
-    if (["ENOENT", "ESRCH", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) return "";
-    throw error;
-  }
 }

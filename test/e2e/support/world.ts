@@ -31,6 +31,8 @@ export interface World {
   readonly command: (program: string, ...args: string[]) => Outcome;
   /** Starts `pavlos ARGS` and does not wait. */
   readonly spawn: (...args: string[]) => ChildProcess;
+  /** Starts `WRAPPER pavlos ARGS` as whoever runs the tests: the wrapper becomes the caller. */
+  readonly spawnUnder: (wrapper: readonly string[], ...args: string[]) => ChildProcess;
   /** `pavlos ps --json` of one environment. */
   readonly ps: (name: string) => Ps;
   /** Destroys what is there, asserts that nothing is left, removes the directory. */
@@ -78,7 +80,9 @@ export function world(caller: Caller, inside: number | null = null): World {
     pavlos,
     pavlosWith,
     command: (...argv) => run(place, argv, {}),
-    spawn: (...args) => start(place, [join(installation(), "bin/pavlos"), ...args]),
+    spawn: (...args) => start(place, [join(installation(), "bin/pavlos"), ...args], credentials(place)),
+    spawnUnder: (wrapper, ...args) =>
+      start(place, [...wrapper, join(installation(), "bin/pavlos"), ...args], {}),
     ps: (name) => find(pavlos("ps", "--json"), name),
     end: () => end(place, pavlos),
   };
@@ -113,7 +117,12 @@ function environment(caller: Caller, home: string): Record<string, string> {
   };
 }
 
-function credentials({ caller, inside }: Place): { uid?: number; gid?: number } {
+interface Credentials {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+function credentials({ caller, inside }: Place): Credentials {
   return process.getuid?.() === 0 && inside === null ? { uid: caller.uid, gid: caller.gid } : {};
 }
 
@@ -144,13 +153,13 @@ function run(place: Place, argv: readonly string[], options: RunOptions): Outcom
   return { code: done.status, stdout: done.stdout, stderr: done.stderr };
 }
 
-function start(place: Place, argv: readonly string[]): ChildProcess {
+function start(place: Place, argv: readonly string[], as: Credentials): ChildProcess {
   const [program = "", ...args] = entered(place, argv);
   return spawn(program, args, {
     cwd: place.project,
     env: { ...place.env },
     stdio: ["ignore", "pipe", "pipe"],
-    ...credentials(place),
+    ...as,
   });
 }
 
