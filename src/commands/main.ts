@@ -1,4 +1,5 @@
 import manifest from "../../package.json" with { type: "json" };
+import { refusalOf } from "../host/errno.ts";
 import { failure, type Result } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import { processTerminal, type Terminal } from "../ui/terminal.ts";
@@ -93,6 +94,8 @@ const misuse = (said: string): Problem => {
 
 /** Something that no code expected. The stack helps whoever repairs it; --verbose shows it. */
 function bug(error: unknown, verbose: boolean): Problem {
+  const refusal = refusalOf(error);
+  if (refusal !== null && !verbose) return { code: "machine-refuses", place: null, ...adviceOf(refusal) };
   const message = error instanceof Error ? error.message : String(error);
   const stack = error instanceof Error && verbose ? `\n${error.stack}` : "";
   return {
@@ -104,3 +107,10 @@ function bug(error: unknown, verbose: boolean): Problem {
       : "run it again with --verbose to see where",
   };
 }
+
+const adviceOf = ({ full, message }: { readonly full: boolean; readonly message: string }) => ({
+  message,
+  hint: full
+    ? "make room on that file system (df shows it; `pavlos du` and `pavlos gc` what Pavlos has), then run it again"
+    : "set it right, then run it again; --verbose shows where it was met",
+});

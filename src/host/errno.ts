@@ -18,6 +18,17 @@ export function reasonOf(error: unknown): string {
   return words === undefined ? error.message : words;
 }
 
+/** What the machine says no to, as a person should read it, with the path; null: another kind of error. */
+export function refusalOf(error: unknown): { readonly full: boolean; readonly message: string } | null {
+  const code = errnoOf(error);
+  if (code === null || reasons[code] === undefined) return null;
+  const path = error instanceof Error && "path" in error ? `${error.path}: ` : "";
+  return { full: isFull(error), message: `${path}${reasonOf(error)}` };
+}
+
+/** There is no room for what was to be written. */
+export const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "");
+
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "operation not permitted",

@@ -100,13 +100,15 @@ export const trees = {
     const stats = lstatSync(model);
     if (process.getuid?.() === 0) chownSync(path, stats.uid, stats.gid);
   },
-  /** Bytes of the files in a tree; what this caller may not look into does not count. */
+  /** Bytes of the files in a tree. A directory that this caller may not look into counts for itself. */
   size: (path: string, except: ReadonlySet<string> = new Set()): number => sizeOf(path, "", except),
 };
 
 function sizeOf(root: string, below: string, except: ReadonlySet<string>): number {
+  const names = unlessClosed(() => readdirSync(join(root, below)));
+  if (names === null) return trees.stats(join(root, below))?.size ?? 0;
   let bytes = 0;
-  for (const name of trees.list(join(root, below))) {
+  for (const name of names) {
     const path = `${below}/${name}`;
     if (except.has(path)) continue;
     const stats = unlessClosed(() => lstatSync(join(root, path)));

@@ -41,6 +41,8 @@ export interface DataLost {
   readonly bytes: number;
   /** ISO 8601: since when it collected them. */
   readonly since: string;
+  /** Name of the snapshot that they go to; absent: they are gone. */
+  readonly snapshot?: string;
 }
 
 /**
@@ -109,8 +111,8 @@ export type Operation =
 
 /**
  * keep: the layer goes aside, unless one lies there since an earlier attempt that was interrupted: that is the
- * good one. back: what lies aside takes the layer's place again. drop: it is
- * needed no more. Nothing there is fine for all of them.
+ * good one. back: what lies aside takes the layer's place again. drop: the new one is good; what lies aside
+ * becomes a snapshot where it was to persist, else it goes. Nothing there is fine for all of them.
  */
 export type AsideStep = "keep" | "back" | "drop";
 

@@ -18,3 +18,6 @@ export interface SnapshotRecord {
   /** Those of `bytes` that shared their place on the disk with the original when it was made. */
   readonly shared: number;
 }
+
+/** The snapshot that a recreate makes of the layer that it replaces; it replaces that of the recreate before. */
+export const beforeRecreate = "before-recreate";

@@ -69,8 +69,11 @@ export interface Provider {
     container: Container,
   ): Promise<Result<void, Problem>>;
 
-  /** Keeps what `prepare` with `fresh` would drop, until the new container is certain; see AsideStep. */
-  aside?(name: string, step: AsideStep, context: Context): Promise<Result<void, Problem>>;
+  /**
+   * Keeps what `prepare` with `fresh` would drop, until the new container is certain; see AsideStep. The
+   * record is that of what was there before.
+   */
+  aside?(record: InstanceRecord, step: AsideStep, context: Context): Promise<Result<void, Problem>>;
 
   /** What the user has written that removing these environments would lose; absent: nothing. */
   written?(records: readonly InstanceRecord[], context: Context): Promise<ReadonlyMap<string, DataLost>>;

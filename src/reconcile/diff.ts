@@ -3,6 +3,7 @@ import type { Impact } from "../model/impact.ts";
 import type { Actual, Instance, Leftover } from "../model/instance.ts";
 import type { Change, DataLost, FieldChange } from "../model/plan.ts";
 import type { Desired } from "../model/project.ts";
+import { beforeRecreate } from "../model/snapshot.ts";
 import type { Problem } from "../model/source.ts";
 import { fieldChanges, placeOf, repeated } from "./fields.ts";
 import { strongest } from "./impact.ts";
@@ -80,7 +81,10 @@ export function withDataLost(
 ): readonly Change[] {
   return changes.map((change) => {
     const lost = written.get(change.environment);
-    return lost === undefined || lost.bytes === 0 ? change : { ...change, dataLost: lost };
+    if (lost === undefined || lost.bytes === 0) return change;
+    // Only with the environment itself do its snapshots go.
+    const kept = change.action === "destroy" ? {} : { snapshot: beforeRecreate };
+    return { ...change, dataLost: { ...lost, ...kept } };
   });
 }
 

@@ -56,8 +56,10 @@ export async function aside(
   context: Context,
   { operation, session }: { readonly operation: Of<"aside">; readonly session: Session },
 ): Promise<Result<void, Problem>> {
+  // Without a record nothing was there before.
+  if (session.record === null) return success(undefined);
   for (const provider of providers) {
-    const done = await provider.aside?.(session.name, operation.step, context);
+    const done = await provider.aside?.(session.record, operation.step, context);
     if (done !== undefined && !done.ok) return done;
   }
   return success(undefined);

@@ -1,6 +1,7 @@
 import type { Operation } from "../model/plan.ts";
 import { failure, type Result } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
+import { refusalOf } from "../state/refusals.ts";
 import type { Machinery } from "./api.ts";
 import type { Perform, Session } from "./perform.ts";
 
@@ -59,6 +60,8 @@ async function guard(
     return await work();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
+    const refusal = refusalOf(error);
+    if (refusal !== null) return failure(refused(environment, refusal));
     return failure({
       code: "unexpected",
       message: `${environment}: ${reason}`,
@@ -67,6 +70,16 @@ async function guard(
     });
   }
 }
+
+const refused = (
+  environment: string,
+  { full, message }: { readonly full: boolean; readonly message: string },
+): Problem => ({
+  code: "machine-refuses",
+  message: `${environment}: ${message}`,
+  place: null,
+  hint: `${full ? "make room on that file system" : "set it right"}, then \`pavlos apply\` goes on from here`,
+});
 
 const interruption: Problem = {
   code: "interrupted",

@@ -1,3 +1,4 @@
+import { isFull } from "../host/errno.ts";
 import type { Files } from "../host/files.ts";
 
 /**
@@ -23,7 +24,7 @@ interface Entry {
 
 export function openJournal(files: Files, path: string, now: () => Date): Journal {
   const write = (entry: Omit<Entry, "at">): void =>
-    files.append(path, `${JSON.stringify({ at: now().toISOString(), ...entry })}\n`);
+    unlessFull(() => files.append(path, `${JSON.stringify({ at: now().toISOString(), ...entry })}\n`));
   return {
     unfinished: () => unfinishedOf(files.readText(path) ?? ""),
     intend: (environment, operation) => write({ environment, operation, state: "begin" }),
@@ -33,8 +34,17 @@ export function openJournal(files: Files, path: string, now: () => Date): Journa
           ? { environment, operation, state: "done" }
           : { environment, operation, state: "failed", failure },
       ),
-    clear: () => files.replace(path, ""),
+    clear: () => unlessFull(() => files.replace(path, "")),
   };
+}
+
+/** The journal only makes messages better: without room for it, what makes room must go on. */
+function unlessFull(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+  }
 }
 
 /** The text may end in the middle of a line: that line's operation had not begun. */

@@ -9,7 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { reasonOf } from "../host/errno.ts";
+import { isFull, reasonOf } from "../host/errno.ts";
 import { failure, type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 
@@ -119,7 +119,12 @@ function signHolder(descriptor: number, command: string): void {
     since: new Date().toISOString(),
   };
   ftruncateSync(descriptor, 0);
-  writeSync(descriptor, `${JSON.stringify(holder)}\n`);
+  try {
+    writeSync(descriptor, `${JSON.stringify(holder)}\n`);
+  } catch (error) {
+    // The lock is held all the same; only nobody can say by whom.
+    if (!isFull(error)) throw error;
+  }
 }
 
 function lockOf(descriptor: number, hold: (descriptor: number | null) => void): Lock {

@@ -16,8 +16,9 @@ export interface EnvironmentPaths {
   /** Holds one directory for each layer, as does `work`. */
   readonly upper: string;
   readonly work: string;
-  /** The old upper directory while a new one is tried. */
+  /** The old upper directory while a new one is tried, and what it will be as a snapshot. */
   readonly aside: string;
+  readonly asideRecord: string;
   readonly log: string;
   /** One JSON line for each change of its state, by the supervisor. */
   readonly events: string;
@@ -56,6 +57,7 @@ export function environmentPaths(paths: StatePaths, projectId: string, name: str
     upper: join(directory, "upper"),
     work: join(directory, "work"),
     aside: join(directory, "upper.aside"),
+    asideRecord: join(directory, "upper.aside.json"),
     log: join(directory, "logs", "output.log"),
     events: join(directory, "logs", "events.jsonl"),
     status: join(bundle, "status.json"),

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { reasonOf } from "../host/errno.ts";
+import { isFull, reasonOf } from "../host/errno.ts";
 import type { Files } from "../host/files.ts";
 import type { InstanceRecord, Leftover } from "../model/instance.ts";
 import type { ProjectIdentity } from "../model/project.ts";
@@ -62,9 +62,12 @@ export function openProjectState(project: ProjectIdentity, tools: StateTools): P
       const identity = { version: 1, name: project.name, root: project.root };
       const lock = await tools.locker(join(directory, "lock"), options);
       if (!lock.ok) return lock;
+      const path = join(directory, "project.json");
+      const text = `${JSON.stringify(identity)}\n`;
       const named = await attempt(`${directory} cannot be written to`, async () => {
         files.makeDirectory(directory, 0o711);
-        files.replace(join(directory, "project.json"), `${JSON.stringify(identity)}\n`);
+        // On a full disk nothing can be written anew, but `destroy` has to be possible.
+        if (files.readText(path) !== text) files.replace(path, text);
       });
       if (named.ok) return lock;
       lock.value.release();
@@ -118,6 +121,7 @@ async function attempt(what: string, work: () => Promise<void>): Promise<Result<
     return success(undefined);
   } catch (error) {
     const hint = "make room or set the permissions right, then run `pavlos apply` again";
-    return failure({ code: "state-not-writable", message: `${what}: ${reasonOf(error)}`, place: null, hint });
+    const code = isFull(error) ? "disk-full" : "state-not-writable";
+    return failure({ code, message: `${what}: ${reasonOf(error)}`, place: null, hint });
   }
 }

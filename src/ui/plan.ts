@@ -94,11 +94,12 @@ function reasonOf(field: FieldChange): string {
 }
 
 function lossLine(change: Change, lost: DataLost, { style, now }: PlanOptions): string {
-  const since = clock(new Date(lost.since), now);
-  return style(
-    "red",
-    `    ! ${approximateBytes(lost.bytes)} written in its root since ${since} are lost (pavlos diff --files ${change.environment})`,
-  );
+  const { environment } = change;
+  const written = `${approximateBytes(lost.bytes)} written in its root since ${clock(new Date(lost.since), now)}`;
+  const look = `(pavlos diff --files ${environment})`;
+  return lost.snapshot === undefined
+    ? style("red", `    ! ${written} are lost ${look}`)
+    : style("yellow", `    ! ${written} go to the snapshot ${lost.snapshot} ${look}`);
 }
 
 /** The time of day, with the date where it was not today. */

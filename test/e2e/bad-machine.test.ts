@@ -78,17 +78,18 @@ describe.each(callers())("what goes wrong on a machine as $kind", (caller) => {
     expect(message).toContain("3");
   });
 
-  when(caller.kind === "root")("a full disk leaves the environment as it was", () => {
+  when(caller.kind === "root")("a full disk leaves the environment as it was, and destroy makes room", () => {
     at.write("environments/api.yaml", "rootfs: ../root\ncommand: [sleep, '1000']\n");
     busyboxArchive(at, "root.tar", "-a");
-    const script = `mount -t tmpfs -o size=600k tmpfs ${at.home} && "$0" apply --yes; echo first=$?; cp root.tar.yaml environments/api.yaml; "$0" apply --yes; echo second=$?; "$0" ps; "$0" destroy --yes; umount ${at.home}`;
+    const script = `mount -t tmpfs -o size=600k tmpfs ${at.home} && "$0" apply --yes; echo first=$?; cp root.tar.yaml environments/api.yaml; "$0" apply --yes; echo second=$?; "$0" ps; cat /dev/zero > ${at.home}/filler; echo 'hostname: other' >> environments/api.yaml; "$0" apply --yes; echo third=$?; "$0" ps; "$0" destroy --yes; echo fourth=$?; ls ${at.home}/data/environments ${at.home}/run/containers; umount ${at.home}`;
     at.write("root.tar.yaml", "rootfs: ../root.tar\ncommand: [sleep, '1000']\n");
     const pavlos = join(process.env.PAVLOS_E2E_INSTALLATION ?? "", "bin/pavlos");
     const outcome = at.command("unshare", "-m", "--propagation", "private", "sh", "-c", script, pavlos);
     expect(outcome.stdout).toContain("first=0");
     expect(outcome.stdout).toContain("second=1");
     expect(outcome.stderr).toMatch(/[Nn]o space left/);
-    expect(outcome.stdout).toMatch(/api\s+running/);
+    expect(outcome.stdout).toMatch(/api\s+running[\s\S]*third=1[\s\S]*api\s+running[\s\S]*fourth=0/);
+    expect(outcome.stderr).not.toContain("unexpected");
   });
 
   when(caller.kind !== "root")("a directory that may not be entered is named with its next step", () => {

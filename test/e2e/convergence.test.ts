@@ -160,12 +160,16 @@ describe.each(callers())("convergence as $kind", (caller) => {
     expectCode(at.pavlos("diff"), 0);
   });
 
-  it("says what holds a mount, and restarts instead", () => {
+  it("says beforehand what holds a mount, and restarts", () => {
     write("api", "command: 'cd /vol; sleep 1000'\nmounts: ['vol:/vol']\n");
     expectCode(apply(), 0);
     write("api", "command: 'cd /vol; sleep 1000'\nmounts: ['other:/vol']\n");
-    const { stderr } = expectCode(apply(), 0);
-    expect(stderr).toMatch(/the mounts of api cannot be changed: .*it is restarted instead/);
+    const [planned] = changes();
+    expect(planned?.action).toBe("restart");
+    expect(planned?.fields.map(({ reason }) => reason).join()).toMatch(
+      /forces restart: \/vol: it is in use by (busybox|sh|sleep) \(\d+\)/,
+    );
+    expectCode(apply(), 0);
     expectCode(at.pavlos("diff"), 0);
   });
 

@@ -72,6 +72,20 @@ describe.each(callers())("the writable layer as $kind", (caller) => {
       "other files",
     );
     expectCode(at.pavlos("snapshot", "rm", "api", "first"), 0);
+
+    // The recreate has kept the layer that it replaced; the way back has nothing to replace it with.
+    at.write("environments/api.yaml", "rootfs: ../root\nuser: root\ncommand: [sleep, '1000']\n");
+    expect(expectCode(at.pavlos("diff"), 2).stdout).not.toContain("snapshot");
+    expectCode(at.pavlos("apply", "--yes"), 0);
+    expect(inside("cat /etc/edited")).toBe("one\n");
+    expectCode(at.pavlos("snapshot", "restore", "api", "before-recreate", "--yes"), 0);
+    expect(inside("cat /etc/edited; stat -c '%u %g %h' /srv; stat -c %a /closed")).toBe(
+      "old\n33 44 2\n700\n",
+    );
+    at.write("environments/api.yaml", "rootfs: ../other\nuser: root\ncommand: [sleep, '1000']\n");
+    expect(expectCode(at.pavlos("diff"), 2).stdout).toMatch(
+      /! \d.* written in its root since .* go to the snapshot before-recreate/,
+    );
     expect(expectCode(at.pavlos("snapshot", "rm", "api", "first"), 1).stderr).toContain("no snapshot");
   });
 

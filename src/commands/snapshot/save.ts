@@ -1,5 +1,5 @@
 import { failure, success } from "../../model/result.ts";
-import type { SnapshotRecord } from "../../model/snapshot.ts";
+import { beforeRecreate, type SnapshotRecord } from "../../model/snapshot.ts";
 import type { Problem } from "../../model/source.ts";
 import { saveSnapshot } from "../../providers/rootfs/snapshots/save.ts";
 import { readSnapshot } from "../../providers/rootfs/snapshots/store.ts";
@@ -15,6 +15,7 @@ export const save: Verb = async (invocation) => {
   const now = new Date();
   const name = invocation.args[1] ?? timeName(now);
   if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) return failure([badName(name)]);
+  if (name === beforeRecreate) return failure([takenName(name)]);
   const { place, target } = opened.value;
   const missing = checkLayer(opened.value);
   if (missing !== null) return failure([missing]);
@@ -55,6 +56,13 @@ const badName = (name: string): Problem => ({
   message: `a snapshot cannot be called ${JSON.stringify(name)}`,
   place: null,
   expected: "letters, digits, `.`, `_` and `-`, at most 63, the first a letter or digit",
+});
+
+const takenName = (name: string): Problem => ({
+  code: "usage",
+  message: `the snapshot \`${name}\` is the one that each recreate makes`,
+  place: null,
+  hint: "choose another name: the next recreate would replace it",
 });
 
 const exists = (environment: string, name: string): Problem => ({

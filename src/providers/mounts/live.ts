@@ -25,12 +25,31 @@ export async function changeLive(tools: Tools, live: LiveMounts): Promise<Result
   const { environment, container, context, render } = live;
   const difference = differenceOf(live);
   if (typeof difference === "string") return failure(unchangeable(environment.name, difference));
+  // An interrupted change left nobody knows what.
+  if (difference.placed.length === 0 && difference.removed.length === 0)
+    return failure(unchangeable(environment.name, "what is mounted in it is not known"));
   const requests = requestsFor(container.id, difference, render);
   const failed = (await changeMounts(tools.native, requests)).find((answer) => answer !== null);
   if (failed) return failure(problemOf(failed.error, `the mounts of ${environment.name} cannot be changed`));
   return await changeConfig(tools, { name: environment.name, context }, (config) =>
     withMounts(config, difference, render),
   );
+}
+
+/** Why that is not possible just now: somebody is in the way. Null: nothing is known to be. */
+export async function obstacleTo(
+  tools: Tools,
+  live: Pick<LiveMounts, "environment" | "container">,
+): Promise<string | null> {
+  const difference = differenceOf({ ...live, fields: [] });
+  if (typeof difference === "string") return difference;
+  const { removed, placed } = difference;
+  const id = live.container.id;
+  const requests = [...removed, ...placed.map(({ target }) => target)].map(
+    (target): MountRequest => ({ id, action: "remove", target, check: true }),
+  );
+  const busy = (await changeMounts(tools.native, requests)).find((answer) => answer?.busy);
+  return busy ? `${busy.error.subject}: ${busy.error.reason}` : null;
 }
 
 interface Difference {
@@ -41,7 +60,11 @@ interface Difference {
 }
 
 /** What is to be done; or why that is not possible while it runs. */
-function differenceOf({ environment, fields, container }: LiveMounts): Difference | string {
+function differenceOf({
+  environment,
+  fields,
+  container,
+}: Pick<LiveMounts, "environment" | "fields" | "container">): Difference | string {
   const before = container.applied.mounts;
   const wanted = environment.mounts;
   const lost = new Set(
@@ -56,8 +79,6 @@ function differenceOf({ environment, fields, container }: LiveMounts): Differenc
   );
   const targets = new Set(wanted.map(({ target }) => target));
   const removed = before.map(({ target }) => target).filter((target) => !targets.has(target));
-  // An interrupted change left nobody knows what.
-  if (placed.length === 0 && removed.length === 0) return "what is mounted in it is not known";
   const moved = [...removed, ...placed.map(({ target }) => target)];
   const stay = wanted.filter((mount) => !placed.includes(mount));
   const covered = stay.find(({ target }) => moved.some((other) => target.startsWith(`${other}/`)));

@@ -6,7 +6,7 @@ import { volumePath } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Checked, Context, OciMount, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
-import { changeLive } from "./live.ts";
+import { changeLive, obstacleTo } from "./live.ts";
 import { observeMounts } from "./observe.ts";
 
 /** Bind mounts, volumes and tmpfs of the file. */
@@ -26,6 +26,7 @@ export const makeMountsProvider = (tools: Tools): Provider => ({
     if (missing !== undefined) return failure(missing);
     return success({ mounts: environment.mounts.map((mount) => ociMount(tools, context.project.id, mount)) });
   },
+  obstacle: (environment, _, container) => obstacleTo(tools, { environment, container }),
   async change(environment, fields, context, container) {
     const made = await makeSources(tools, environment, context);
     if (!made.ok) return made;

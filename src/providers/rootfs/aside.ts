@@ -1,4 +1,5 @@
 import { trees } from "../../host/trees.ts";
+import type { InstanceRecord } from "../../model/instance.ts";
 import type { AsideStep } from "../../model/plan.ts";
 import { failure, type Result, success, unreachable } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
@@ -8,6 +9,7 @@ import { type EnvironmentPaths, environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
+import { keepAsSnapshot, noteSnapshot } from "./snapshots/recreated.ts";
 
 /**
  * Keeps the writable layer of an environment while a new one is tried. Only the upper directory is
@@ -16,21 +18,28 @@ import type { Tools } from "../tools.ts";
  */
 export async function setAside(
   tools: Tools,
-  { name, step }: { readonly name: string; readonly step: AsideStep },
+  { record, step }: { readonly record: InstanceRecord; readonly step: AsideStep },
   context: Context,
 ): Promise<Result<void, Problem>> {
+  const { name } = record;
+  const place = { tools, projectId: context.project.id, name };
   const own = environmentPaths(tools.paths, context.project.id, name);
   const isAside = trees.stats(own.aside) !== null;
   switch (step) {
-    case "keep":
-      return isAside ? success(undefined) : await move(name, own.upper, own.aside);
+    case "keep": {
+      if (isAside) return success(undefined);
+      const noted = await noteSnapshot(place, record);
+      return noted.ok ? await move(name, own.upper, own.aside) : noted;
+    }
     case "back": {
       if (!isAside) return success(undefined);
-      const dropped = await remove(tools, name, [own.upper, own.work]);
+      const dropped = await remove(tools, name, [own.upper, own.work, own.asideRecord]);
       return dropped.ok ? await move(name, own.aside, own.upper) : dropped;
     }
-    case "drop":
-      return await remove(tools, name, [own.aside]);
+    case "drop": {
+      const kept = await keepAsSnapshot(place);
+      return kept.ok ? await remove(tools, name, [own.aside, own.asideRecord]) : kept;
+    }
     default:
       return unreachable(step);
   }

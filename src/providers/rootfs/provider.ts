@@ -54,13 +54,12 @@ export function makeRootfsProvider(tools: Tools, stacks: Stacks): Provider {
       );
     },
     written: async (records, context) => writtenSince(tools.paths, records, context),
-    aside: (name, step, context) => setAside(tools, { name, step }, context),
+    aside: (record, step, context) => setAside(tools, { record, step }, context),
     async remove(name, context) {
-      const { snapshots, staged } = pathsOf({ tools, projectId: context.project.id, name });
-      const removed = await removeTrees({ tools, projectId: context.project.id, name }, [snapshots, staged]);
-      if (!removed.ok) return removed;
-      const dropped = await dropLayers(tools, name, context);
-      return dropped.ok ? await setAside(tools, { name, step: "drop" }, context) : dropped;
+      const place = { tools, projectId: context.project.id, name };
+      const { snapshots, staged, aside } = pathsOf(place);
+      const removed = await removeTrees(place, [snapshots, staged, aside]);
+      return removed.ok ? await dropLayers(tools, name, context) : removed;
     },
   };
 }

@@ -20,12 +20,16 @@ export function writtenSince(
   const lost = new Map<string, DataLost>();
   for (const { name, spec, createdAt } of records) {
     if (!spec.persist || spec.readonly) continue;
-    const { upper } = environmentPaths(paths, context.project.id, name);
-    const layers = trees.list(upper).filter((layer) => layer !== "private-var-tmp");
-    const bytes = layers
-      .map((layer) => trees.size(join(upper, layer), layer === "etc" ? inEtc : own))
-      .reduce((sum, size) => sum + size, 0);
+    const bytes = writtenIn(environmentPaths(paths, context.project.id, name).upper);
     if (bytes > 0) lost.set(name, { bytes, since: createdAt });
   }
   return lost;
+}
+
+/** Bytes that the user has written into an upper directory. */
+export function writtenIn(upper: string): number {
+  const layers = trees.list(upper).filter((layer) => layer !== "private-var-tmp");
+  return layers
+    .map((layer) => trees.size(join(upper, layer), layer === "etc" ? inEtc : own))
+    .reduce((sum, size) => sum + size, 0);
 }

@@ -232,7 +232,7 @@ export class World {
         if (fresh || !this.layers.has(id)) this.layers.set(id, { rootfs: environment.rootfs, written: [] });
         return done;
       },
-      aside: async (name, step) => {
+      aside: async ({ name }, step) => {
         const id = idOf(name);
         const done = this.#step(`aside-${step}`, name);
         if (!done.ok) return done;

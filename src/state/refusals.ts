@@ -1,0 +1,2 @@
+// For those who see only what their work threw: reconcile/ knows no host/.
+export { refusalOf } from "../host/errno.ts";
