@@ -188,20 +188,21 @@ impl Cgroups {
 
 /// Whether this process may not set device rules: it is not root in the first user namespace.
 pub fn unprivileged() -> bool {
+    // The first user namespace has this number on every kernel (PROC_USER_INIT_INO).
+    const FIRST: &[u8] = b"user:[4026531837]";
     let first = || {
-        file::read(Path::new("/proc/self/uid_map"))
-            .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]))
+        rustix::fs::readlink("/proc/self/ns/user", Vec::with_capacity(FIRST.len() + 1))
+            .is_ok_and(|name| name.as_bytes() == FIRST)
     };
     !rustix::process::geteuid().is_root() || !first()
 }
 
 fn add_to<'a>(directories: impl Iterator<Item = &'a Path>, pid: Pid) -> Result<()> {
     let pid = pid.as_raw_nonzero().to_string();
-    let mut files = Vec::new();
     let added = directories
         .map(|directory| directory.join("cgroup.procs"))
-        .try_for_each(|procs| file::write_into(&procs, &pid, &mut files));
-    crate::sys::descriptor::close_all(files);
+        .try_for_each(|procs| file::write_and_leave(&procs, &pid));
+    crate::sys::descriptor::close_later();
     added
 }
 

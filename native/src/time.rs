@@ -1,10 +1,19 @@
 //! Wall-clock time as text.
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::Timespec;
 
 /// Now, as `2026-11-23T10:00:00.123456789Z`: RFC 3339, UTC, nanoseconds, always 30 characters.
 pub fn now() -> String {
-    rfc3339(clock_gettime(ClockId::Realtime))
+    // The C library's clock: it knows the kernel's page already.
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    rfc3339(Timespec {
+        tv_sec: since.as_secs().cast_signed(),
+        tv_nsec: since.subsec_nanos().into(),
+    })
 }
 
 /// `time` since the epoch in the same form; years beyond 0 to 9999 are not written right.

@@ -45,6 +45,24 @@ fn the_exit_code_is_the_commands() {
 }
 
 #[test]
+fn a_capability_that_is_inheritable_in_the_container_is_handed_on() {
+    let mut place = Place::new();
+    let id = place.bundle(&IDLE, |config| {
+        let sets = &mut config["process"]["capabilities"];
+        sets["bounding"] = json!(["CAP_CHOWN", "CAP_SYSLOG"]);
+        sets["inheritable"] = json!(["CAP_CHOWN", "CAP_SYSLOG"]);
+    });
+    place.supervise(&id);
+    let ambient = |args: &[&str]| {
+        let command = ["grep", "CapAmb", "/proc/self/status"];
+        place.ok(&[&["exec"], args, &[&id], &command].concat())
+    };
+    assert_eq!(ambient(&[]), "CapAmb:\t0000000000000000\n");
+    let given = ambient(&["--cap", "CAP_SYSLOG"]);
+    assert_eq!(given, "CapAmb:\t0000000400000000\n");
+}
+
+#[test]
 fn what_cannot_be_run_says_why() {
     let mut place = Place::new();
     let id = idle(&mut place);

@@ -181,6 +181,29 @@ fn control_c_and_control_z_reach_the_foreground_job_only() {
 }
 
 #[test]
+fn a_created_container_with_a_terminal_lets_go_of_its_creators_output() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sleep", "1000"], |config| {
+        config["process"]["terminal"] = true.into();
+    });
+    let socket = place.dir.join("console.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let bundle = place.dir.join(&id);
+    let (bundle, socket) = (bundle.to_str().unwrap(), socket.to_str().unwrap());
+    // Comes back only when nobody has the pipes of the output any more.
+    place.ok(&[
+        "create",
+        "--bundle",
+        bundle,
+        "--console-socket",
+        socket,
+        &id,
+    ]);
+    assert_eq!(place.state(&id)["status"], "created");
+    place.ok(&["delete", "--force", &id]);
+}
+
+#[test]
 fn a_resize_arrives() {
     let mut place = Place::new();
     let id = idle(&mut place);

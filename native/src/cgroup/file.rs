@@ -1,24 +1,25 @@
 //! Reading and writing cgroup files.
 
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
+use crate::sys::descriptor::later;
 
 /// Writes `value` in one write call. The error names the file, the value and a way out.
 pub fn write(path: &Path, value: &str) -> Result<()> {
     try_write(path, value).map_err(|error| explain(path, value, &error))
 }
 
-/// As `write`; the open file goes to `files`, whose owner closes many at once.
-pub fn write_into(path: &Path, value: &str, files: &mut Vec<OwnedFd>) -> Result<()> {
-    let mut write = || {
+/// As `write`; the file is closed by `close_later`.
+pub fn write_and_leave(path: &Path, value: &str) -> Result<()> {
+    let write = || {
         let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
         let written = file.write_all(value.as_bytes());
-        files.push(file.into());
+        later(file);
         written
     };
     write().map_err(|error| explain(path, value, &error))
@@ -35,8 +36,22 @@ pub fn try_write(path: &Path, value: &str) -> std::io::Result<()> {
 /// The content without the newline at its end, up to 4095 bytes: for files with values, which the
 /// kernel gives whole in one read.
 pub fn read(path: &Path) -> Result<String> {
+    read_then(path, drop)
+}
+
+/// As `read`; the file is closed by `close_later`.
+pub fn read_and_leave(path: &Path) -> Result<String> {
+    read_then(path, later)
+}
+
+fn read_then(path: &Path, close: fn(File)) -> Result<String> {
     let mut buffer = [0; 4096];
-    let mut read = || std::fs::File::open(path)?.read(&mut buffer);
+    let mut read = || {
+        let mut file = File::open(path)?;
+        let length = file.read(&mut buffer);
+        close(file);
+        length
+    };
     let length = read().at("read cgroup file", path.display().to_string())?;
     Ok(String::from_utf8_lossy(&buffer[..length])
         .trim_end()

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
+use crate::sys::descriptor::later;
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +43,12 @@ fn read(path: &'static str) -> Result<String> {
         // A read_to_end would ask for the size first, which these files do not have.
         loop {
             match file.read(&mut part)? {
-                0 => return Ok::<_, std::io::Error>(()),
+                0 => break,
                 length => text.extend_from_slice(&part[..length]),
             }
         }
+        later(file);
+        Ok::<_, std::io::Error>(())
     };
     read().at("read the cgroup layout", path)?;
     Ok(String::from_utf8_lossy(&text).into_owned())

@@ -76,13 +76,35 @@ fn make_one(
         let _ = std::fs::remove_dir(directory);
         return Ok(false);
     }
-    if !fresh && file::read(&procs).is_ok_and(|pids| !pids.is_empty()) {
-        return Err(
-            Error::new("make cgroup", shown(), "it exists and has processes in it")
-                .hint("stop the container of the same name, or choose another linux.cgroupsPath"),
-        );
+    if !fresh {
+        check_existing(directory)?;
     }
     Ok(true)
+}
+
+/// A container can be put only where nothing runs, and where something can run.
+fn check_existing(directory: &Path) -> Result<()> {
+    let wrong = |reason: &str, hint: &str| {
+        Err(Error::new("make cgroup", directory.display().to_string(), reason).hint(hint))
+    };
+    let is = |name: &str, wanted: &str| {
+        file::read(&directory.join(name)).is_ok_and(|text| text == wanted)
+    };
+    if file::read(&directory.join("cgroup.procs")).is_ok_and(|pids| !pids.is_empty()) {
+        return wrong(
+            "the container's cgroup is not empty",
+            "stop the container of the same name, or choose another linux.cgroupsPath",
+        );
+    }
+    // Its init would wait forever.
+    if is("cgroup.freeze", "1") || is("freezer.state", "FROZEN") || is("freezer.state", "FREEZING")
+    {
+        return wrong(
+            "container's cgroup unexpectedly frozen",
+            "thaw or remove it, or choose another linux.cgroupsPath",
+        );
+    }
+    Ok(())
 }
 
 /// mkdir -p that stands a parent being removed at the same time by another container's end.
@@ -124,7 +146,7 @@ fn inherit_cpuset(directory: &Path, (depth, fresh): (usize, bool)) -> Result<()>
         return Ok(());
     };
     // Our own directory above has asked the kernel to copy both into each new one.
-    if fresh && !file::read(&directory.join("cpuset.mems"))?.is_empty() {
+    if fresh && !file::read_and_leave(&directory.join("cpuset.mems"))?.is_empty() {
         return Ok(());
     }
     for name in ["cpuset.cpus", "cpuset.mems"] {
@@ -152,7 +174,7 @@ fn inherit_cpuset(directory: &Path, (depth, fresh): (usize, bool)) -> Result<()>
 fn enable_controllers(directory: &Path, depth: usize, own: Option<&Path>) -> Result<()> {
     let mut levels = levels(directory, depth);
     levels.pop();
-    let controllers = |level: &Path| file::read(&level.join("cgroup.controllers"));
+    let controllers = |level: &Path| file::read_and_leave(&level.join("cgroup.controllers"));
     if levels.first().map(|top| controllers(top)).transpose()? == Some(controllers(directory)?) {
         return Ok(());
     }

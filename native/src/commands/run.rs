@@ -68,6 +68,8 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
                 return created.code;
             }
             teardown::known_container(globals, &created.created.state, &created.created.config)?;
+            // The kernel closes everything at once when this process ends, which is now.
+            std::mem::forget(created.created);
             created.code
         }
     }
@@ -132,6 +134,8 @@ fn in_foreground(globals: &Globals, options: &Options) -> Result<Ended> {
     let relayed = relay.relay(created.pidfd.as_fd(), &signals);
     let code = wait(&created);
     let code = relayed.and(code);
+    // Blocked to the end, and the process ends soon.
+    std::mem::forget(signals);
     Ok(Ended { created, code })
 }
 

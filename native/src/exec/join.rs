@@ -1,8 +1,9 @@
 //! The short-lived process that enters a container and leaves a child there.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::{ThreadNameSpaceType as Kind, move_into_thread_name_spaces};
 
@@ -53,6 +54,7 @@ fn enter(plan: &Plan, state: &State, init: BorrowedFd<'_>) -> Result<()> {
     attributes::set(&plan.process, &mut write)?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).at("protect process", "")?;
     let namespaces = foreign(state)?;
+    let root = root(state)?;
     Cgroups::from_directories(state.cgroup.clone()).add(rustix::process::getpid())?;
     attributes::affinity(plan.process.exec_cpu_affinity.as_ref(), "final")?;
     move_into_thread_name_spaces(init, namespaces)
@@ -61,7 +63,19 @@ fn enter(plan: &Plan, state: &State, init: BorrowedFd<'_>) -> Result<()> {
             Some(libc::ESRCH) => gone(state),
             Some(libc::EPERM) => error.hint("only its owner and root can enter a container"),
             _ => error,
-        })
+        })?;
+    // A namespace's root is not the container's where it has none of its own, or where its init has
+    // only changed its root directory.
+    rustix::process::fchdir(&root)
+        .and_then(|()| rustix::process::chroot("."))
+        .at("enter root", state.id.as_str())
+}
+
+/// The root directory of the init, which may be another than that of its mount namespace.
+fn root(state: &State) -> Result<OwnedFd> {
+    let path = format!("/proc/{}/root", state.pid);
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(&path, flags, Mode::empty()).at("open root", path)
 }
 
 /// Those namespaces of the init that are not ours already: joining one's own user namespace is

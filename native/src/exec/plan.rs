@@ -116,6 +116,10 @@ fn grant(process: &mut Process, request: &Request) -> Result<()> {
         for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
             set.extend(request.capabilities.iter().cloned());
         }
+        // As runc does: only what is inheritable can be ambient, and that the option does not change.
+        if !sets.inheritable.is_empty() {
+            sets.ambient.extend(request.capabilities.iter().cloned());
+        }
     }
     process.user.additional_gids.extend(&request.groups);
     process.no_new_privileges |= request.no_new_privileges;

@@ -132,6 +132,12 @@ impl AsFd for Channel {
     }
 }
 
+impl From<Channel> for OwnedFd {
+    fn from(channel: Channel) -> Self {
+        channel.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

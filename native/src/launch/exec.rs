@@ -48,7 +48,14 @@ pub fn exec(init: &mut Init) -> Result<Infallible> {
         memory::set(policy)?;
     }
     attributes::set(&process, &mut init.writer())?;
-    standard_descriptors(init, user.uid)?;
+    match &init.terminal {
+        None => standard_descriptors(init)?,
+        Some(terminal) => {
+            let owner = Some(rustix::fs::Uid::from_raw(user.uid));
+            // In a user namespace the terminal may belong to an id without a mapping.
+            let _ = rustix::fs::fchown(terminal, owner, None);
+        }
+    }
     sys::signal::unblock_all();
     // The filter may forbid it.
     sys::process::close_range_on_exec(3 + init.request.preserve_fds).at("close descriptors", "")?;
@@ -61,8 +68,8 @@ pub fn exec(init: &mut Init) -> Result<Infallible> {
     Err(program::execute(&process.args, &env))
 }
 
-/// The command's 0, 1 and 2, owned by its user, so that /dev/stdout can be opened again.
-fn standard_descriptors(init: &Init, uid: u32) -> Result<()> {
+/// The command's 0, 1 and 2.
+pub fn standard_descriptors(init: &Init) -> Result<()> {
     let [input, output, error] = init.stdio();
     if let Some(input) = input {
         rustix::stdio::dup2_stdin(input).at("set standard input", "")?;
@@ -72,11 +79,6 @@ fn standard_descriptors(init: &Init, uid: u32) -> Result<()> {
     }
     if let Some(error) = error {
         rustix::stdio::dup2_stderr(error).at("set standard error", "")?;
-    }
-    if let Some(terminal) = &init.terminal {
-        let owner = Some(rustix::fs::Uid::from_raw(uid));
-        // In a user namespace the terminal may belong to an id without a mapping.
-        let _ = rustix::fs::fchown(terminal, owner, None);
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::spec::Config;
 use crate::spec::linux::NamespaceKind;
 use crate::state::Status;
 use crate::sys;
+use crate::sys::descriptor::leave;
 
 /// What the clone hands to its child.
 pub struct Job<'a> {
@@ -49,6 +50,8 @@ pub struct Init<'a> {
     pub empty: Option<OwnedFd>,
     /// The device that hides files, certainly /dev/null.
     pub null: Option<OwnedFd>,
+    /// This process, for its own mount namespace.
+    pub own: Option<OwnedFd>,
     /// The fresh /dev: what is made in it is made beneath this descriptor.
     pub dev: Option<OwnedFd>,
 }
@@ -77,6 +80,7 @@ pub fn run(job: Job) -> ! {
         terminal: None,
         empty: None,
         null: None,
+        own: None,
         dev: None,
     };
     init.close_foreign();
@@ -124,9 +128,9 @@ impl Init<'_> {
     fn close_left(&mut self) {
         use std::os::fd::AsFd;
         self.mapped.clear();
-        self.null = None;
-        self.empty = None;
-        self.dev = None;
+        for fd in [self.null.take(), self.empty.take(), self.dev.take()] {
+            fd.into_iter().for_each(leave);
+        }
         let own = [
             self.root.as_ref().map(AsFd::as_fd),
             self.proc.as_ref().map(AsFd::as_fd),
@@ -145,7 +149,7 @@ impl Init<'_> {
                 sys::process::unshare(libc::CLONE_NEWCGROUP).at("make cgroup namespace", "")
             }
             Operation::TimeNamespace { offsets } => namespaces::time(self, &offsets),
-            Operation::Propagation(kind) => rootfs::propagation(kind),
+            Operation::Propagation(kind) => rootfs::propagation(self, kind),
             Operation::Root { mount, at } => rootfs::attach(self, mount, &at),
             Operation::RuntimeHooks => self.runtime_hooks(),
             Operation::Mount(mount) => mounts::mount(self, mount),
@@ -225,6 +229,12 @@ impl Init<'_> {
         self.config.linux.namespace(NamespaceKind::User).is_some()
     }
 
+    /// Mounts are the host's peers, because linux.rootfsPropagation asks for it.
+    pub fn shares_mounts(&self) -> bool {
+        let wanted = self.config.linux.rootfs_propagation.as_deref();
+        matches!(wanted, Some("shared" | "rshared"))
+    }
+
     /// SIGKILL when the parent ends. A change of ids clears it: called again after each.
     pub fn live_with_parent(&self) -> Result<()> {
         if !self.request.die_with_parent {
@@ -302,6 +312,10 @@ impl Init<'_> {
         use std::os::fd::AsFd;
         self.close_left();
         self.find_program()?;
+        if self.terminal.is_some() {
+            // Whoever reads the creator's output must not wait for a container that waits itself.
+            exec::standard_descriptors(self)?;
+        }
         let master = self.master.take();
         self.channel
             .send(&Message::Ready, master.as_ref().map(AsFd::as_fd))?;

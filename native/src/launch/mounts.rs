@@ -37,12 +37,11 @@ pub fn mount(init: &mut Init, mount: Mount) -> Result<()> {
     if mount.options.copy_up && mount.kind == "tmpfs" {
         copy_up(init.root()?, &mount.destination, &tree)?;
     }
-    let target = match below_dev(init, &mount.destination, kind)? {
-        Some(target) => target,
-        None => target(init.root()?, &mount.destination, kind)?,
-    };
-    attach(&tree, &target, &mount.destination)?;
-    leave(target);
+    if !attach_below_dev(init, &tree, (&mount.destination, kind))? {
+        let target = target(init.root()?, &mount.destination, kind)?;
+        attach(&tree, &target, &mount.destination)?;
+        leave(target);
+    }
     if mount.destination == Path::new("/dev") && mount.kind == "tmpfs" {
         init.dev = Some(tree);
     } else {
@@ -63,24 +62,32 @@ fn copy_up(root: &RootFd, from: &Path, tree: &OwnedFd) -> Result<()> {
     crate::tree::duplicate::duplicate(&source, &to).map(drop)
 }
 
-/// The target of a mount right below the fresh /dev, where nothing can be in the way: made without
-/// looking for it first. None: it is elsewhere, or was there already.
-fn below_dev(init: &Init, destination: &Path, kind: FileType) -> Result<Option<OwnedFd>> {
+/// Attaches a mount right below the fresh /dev, where nothing can be in the way: the directory is made
+/// without looking for it first, and is certainly that one. False: it is elsewhere, or was there already.
+fn attach_below_dev(
+    init: &Init,
+    tree: &OwnedFd,
+    (destination, kind): (&Path, FileType),
+) -> Result<bool> {
     let (Some(dev), Some(name)) = (&init.dev, destination.strip_prefix("/dev").ok()) else {
-        return Ok(None);
+        return Ok(false);
     };
     let subject = || destination.display().to_string();
-    if name.components().count() != 1 || kind != FileType::Directory {
-        return Ok(None);
+    let is_one_name = matches!(
+        name.components().collect::<Vec<_>>()[..],
+        [std::path::Component::Normal(_)]
+    );
+    if !is_one_name || kind != FileType::Directory {
+        return Ok(false);
     }
     match rustix::fs::mkdirat(dev, name, Mode::from_raw_mode(0o755)) {
-        Err(Errno::EXIST) => return Ok(None),
+        Err(Errno::EXIST) => return Ok(false),
         other => other.at("make mount target", subject())?,
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(dev, name, flags, Mode::empty())
-        .at("open mount target", subject())
-        .map(Some)
+    // Without MOVE_MOUNT_T_SYMLINKS a link would not be followed.
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(tree, "", dev, name, flags).at("attach mount", subject())?;
+    Ok(true)
 }
 
 /// The mount as a tree that is nowhere yet, with all its flags.

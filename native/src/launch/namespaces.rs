@@ -10,6 +10,7 @@ use super::init::Init;
 use super::mounts;
 use crate::error::{Context, Error, Result};
 use crate::spec::linux::{NamespaceKind, TimeOffset};
+use crate::sys::descriptor::leave;
 use crate::sys::process::{prctl, set_gid, set_groups, set_uid, setns, unshare};
 
 const CLONE_NEWTIME: i32 = 0x80;
@@ -73,7 +74,9 @@ pub fn loopback() -> Result<()> {
         None,
     )
     .at("make socket", "")?;
-    crate::sys::net::loopback_up(&socket).at("bring loopback up", "lo")
+    crate::sys::net::loopback_up(&socket).at("bring loopback up", "lo")?;
+    leave(socket);
+    Ok(())
 }
 
 /// Writes below /proc/sys. The name is a path with dots or slashes and stays below.

@@ -14,6 +14,7 @@ use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::spec::{self, Config, linux::NamespaceKind};
 use crate::state::{self, Process, State, Status};
+use crate::sys::descriptor::{close_later, later};
 use crate::sys::process::{Child, clone3, setns};
 use crate::time;
 
@@ -174,6 +175,7 @@ struct Made {
 
 impl Made {
     fn undo(&mut self) {
+        close_later();
         if let Some(child) = &self.child {
             let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
             let _ = rustix::process::waitid(
@@ -236,27 +238,30 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         })
     };
     drop((joined, mapped));
-    drop(theirs);
+    let in_v2 = into.is_some();
+    // Closed before anything is received: the end of init must be seen.
+    into.into_iter().chain([theirs.into()]).for_each(later);
     let pid = child.pid;
-    let pidfd = rustix::io::fcntl_dupfd_cloexec(&child.pidfd, 3).at("copy descriptor", "pidfd")?;
     made.child = Some(child);
     let cgroups = made.cgroups.as_ref();
     let mut state = initial_state(request, &config, cgroups, pid)?;
-    if let Err(error) = admit(userns.as_ref(), cgroups, into.is_some(), pid) {
+    if let Err(error) = admit(userns.as_ref(), cgroups, in_v2, pid) {
         return Err(first_word(&ours, error));
     }
     if facts.admission != plan::Admission::None {
         // An init that has failed already has said why.
         (ours.send(&Message::Go, None)).map_err(|error| first_word(&ours, error))?;
     }
+    close_later();
     let console = follow(&ours, &config, &state)?;
     state.pid = pid;
     if request.gate == Gate::Socket {
         state.save(request.root)?;
     }
+    let child = made.child.take().ok_or_else(ended)?;
     Ok(Created {
         state,
-        pidfd,
+        pidfd: child.pidfd,
         console,
         config,
         channel: ours,
@@ -321,6 +326,7 @@ fn admit(
 
 /// What init said before it ended, when `error` comes from its end.
 fn first_word(channel: &Channel, error: Error) -> Error {
+    close_later();
     if !matches!(
         error.errno,
         Some(libc::ESRCH | libc::ENOENT | libc::EPIPE | libc::ECONNRESET)

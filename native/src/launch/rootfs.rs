@@ -5,19 +5,25 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
+use rustix::process::PidfdFlags;
 
 use super::init::Init;
 use super::mounts::{self, attach as attach_at, copy};
 use super::options::Options;
 use super::plan::Mount;
 use crate::error::{Context, Error, Result};
-use crate::root::{self, RootFd};
+use crate::root::RootFd;
 use crate::sys::descriptor::leave;
-use crate::sys::mount::{MountAttr, Recursive, attr, mount_setattr, mount_setattr_at};
+use crate::sys::mount::{MountAttr, Recursive, attr, copy_with, mount_setattr, mount_setattr_at};
+use crate::sys::process::setns;
 
 /// Cuts this mount namespace off from the host's. With MS_SHARED (asked for by
 /// linux.rootfsPropagation) mounts stay shared, except the one below the new root.
-pub fn propagation(kind: u64) -> Result<()> {
+///
+/// A caller in a chroot has handed its root on, which may be no mount and has others above it. Joining a
+/// mount namespace, also the own one, leads to the namespace's root; bundle and sources are looked
+/// up from the caller's again.
+pub fn propagation(init: &mut Init, kind: u64) -> Result<()> {
     let (kind, recursive) = if kind == libc::MS_SHARED {
         (libc::MS_PRIVATE, Recursive::No)
     } else {
@@ -27,22 +33,29 @@ pub fn propagation(kind: u64) -> Result<()> {
         propagation: kind,
         ..MountAttr::default()
     };
-    mount_setattr_at(c"/", recursive, attr).at("set mount propagation", "/")
+    let callers = open_directory("/").at("open root", "/")?;
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        .at("open own process", "")?;
+    setns(&own, libc::CLONE_NEWNS).at("go to the namespace's root", "/")?;
+    mount_setattr_at(c"/", recursive, attr).at("set mount propagation", "/")?;
+    rustix::process::fchdir(&callers)
+        .and_then(|()| rustix::process::chroot("."))
+        .at("go back to the caller's root", "/")?;
+    leave(callers);
+    init.own = Some(own);
+    Ok(())
 }
 
 /// Makes the root's mount and attaches it at the bundle's root.path; where that cannot be
 /// reached (a directory of root's, seen from a user namespace), on top of "/".
 pub fn attach(init: &mut Init, mount: Mount, at: &Path) -> Result<()> {
     let tree = mounts::detached(init, &mount)?;
-    if root::kind(&tree).at("look at root", at.display().to_string())? != FileType::Directory {
-        return Err(Error::new(
-            "mount root",
-            at.display().to_string(),
-            "it is no directory",
-        ));
-    }
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
     match move_mount(&tree, "", CWD, at, flags) {
+        Err(Errno::NOTDIR) => {
+            let subject = at.display().to_string();
+            return Err(Error::new("mount root", subject, "it is no directory"));
+        }
         Err(Errno::ACCESS) => move_mount(&tree, "", CWD, "/", flags).at("attach root", "/")?,
         other => other.at("attach root", at.display().to_string())?,
     }
@@ -52,10 +65,30 @@ pub fn attach(init: &mut Init, mount: Mount, at: &Path) -> Result<()> {
 
 /// The root becomes "/" of this process; the host's root goes away with everything below it.
 pub fn pivot(init: &mut Init) -> Result<()> {
+    if let Some(own) = init.own.take() {
+        // Not the caller's root, if that is another: the namespace's is to go.
+        setns(&own, libc::CLONE_NEWNS).at("go to the namespace's root", "/")?;
+        leave(own);
+    }
+    let shared = init.shares_mounts().then(|| open_directory("/"));
     rustix::process::fchdir(init.root()?).at("enter root", "/")?;
     rustix::process::pivot_root(".", ".").at("pivot to root", "/")?;
+    if let Some(old) = shared {
+        // The host would lose what is unmounted here.
+        let slave = MountAttr {
+            propagation: libc::MS_SLAVE,
+            ..MountAttr::default()
+        };
+        mount_setattr(old.at("open root", "/")?, Recursive::Yes, slave)
+            .at("set mount propagation", "/")?;
+    }
     unmount(".", UnmountFlags::DETACH).at("unmount the host's root", "/")?;
     rustix::process::chdir("/").at("enter root", "/")
+}
+
+fn open_directory(path: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
 }
 
 /// Without a mount namespace.
@@ -95,12 +128,12 @@ pub fn readonly(init: &Init, path: &Path) -> Result<()> {
     let Some(target) = existing(init.root()?, path)? else {
         return Ok(());
     };
-    let tree = copy(&target, Recursive::Yes, path)?;
     let attr = MountAttr {
         set: attr::RDONLY,
         ..MountAttr::default()
     };
-    mount_setattr(&tree, Recursive::Yes, attr).at("make read-only", path.display().to_string())?;
+    let tree = copy_with(target.as_fd(), Recursive::Yes, attr)
+        .at("make read-only", path.display().to_string())?;
     attach_at(&tree, &target, path)?;
     leave(tree);
     leave(target);
@@ -109,32 +142,52 @@ pub fn readonly(init: &Init, path: &Path) -> Result<()> {
 
 /// Covers a directory with an empty one, a file with /dev/null. A missing one needs no cover.
 pub fn mask(init: &mut Init, path: &Path) -> Result<()> {
-    let Some(target) = existing(init.root()?, path)? else {
-        return Ok(());
-    };
-    let directory =
-        root::kind(&target).at("look at path", path.display().to_string())? == FileType::Directory;
-    let tree = match (directory, &init.empty) {
-        (true, Some(empty)) => copy(empty, Recursive::No, path)?,
-        (true, None) => empty(path)?,
-        (false, _) => {
-            if init.null.is_none() {
-                init.null = Some(null(init.root()?)?);
-            }
-            copy(
-                init.null.as_ref().map_or(target.as_fd(), AsFd::as_fd),
-                Recursive::No,
-                path,
-            )?
-        }
-    };
-    attach_at(&tree, &target, path)?;
-    leave(target);
-    if directory && init.empty.is_none() {
-        init.empty = Some(tree);
-    } else {
-        leave(tree);
+    // Most are directories, and asking for one costs less than looking at what was opened.
+    match init
+        .root()?
+        .open(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+    {
+        Ok(target) => mask_directory(init, target, path),
+        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::NOTDIR) => match existing(init.root()?, path)? {
+            Some(target) => mask_file(init, target, path),
+            None => Ok(()),
+        },
+        Err(errno) => Err(Error::os(
+            "open path in root",
+            path.display().to_string(),
+            errno,
+        )),
     }
+}
+
+fn mask_directory(init: &mut Init, target: OwnedFd, path: &Path) -> Result<()> {
+    match &init.empty {
+        Some(empty) => {
+            let tree = copy(empty, Recursive::No, path)?;
+            attach_at(&tree, &target, path)?;
+            leave(tree);
+        }
+        None => {
+            let tree = empty(path)?;
+            attach_at(&tree, &target, path)?;
+            init.empty = Some(tree);
+        }
+    }
+    leave(target);
+    Ok(())
+}
+
+fn mask_file(init: &mut Init, target: OwnedFd, path: &Path) -> Result<()> {
+    let null = match init.null.take() {
+        Some(null) => null,
+        None => null(init.root()?)?,
+    };
+    let tree = copy(&null, Recursive::No, path)?;
+    init.null = Some(null);
+    attach_at(&tree, &target, path)?;
+    leave(tree);
+    leave(target);
     Ok(())
 }
 
@@ -151,16 +204,7 @@ fn existing(root: &RootFd, path: &Path) -> Result<Option<OwnedFd>> {
 /// One read-only tmpfs for all masked directories of a container.
 fn empty(path: &Path) -> Result<OwnedFd> {
     let options = Options::parse(
-        &[
-            "ro",
-            "nosuid",
-            "nodev",
-            "noexec",
-            "size=0",
-            "nr_inodes=1",
-            "mode=555",
-        ]
-        .map(str::to_owned),
+        &["ro", "nosuid", "nodev", "noexec", "nr_inodes=1", "mode=555"].map(str::to_owned),
     );
     let mount = Mount {
         destination: path.into(),

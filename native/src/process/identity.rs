@@ -34,7 +34,10 @@ pub fn assume(
     let umask = process.user.umask.unwrap_or(0o022) & 0o777;
     rustix::process::umask(Mode::from_raw_mode(umask));
     drop_bounding(mask(&wanted.bounding))?;
-    sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at("keep capabilities", "")?;
+    // Only a change from user 0 to another takes them away.
+    if user.uid != 0 {
+        sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at("keep capabilities", "")?;
+    }
     become_user(user)?;
     settle()?;
     if let Some(before) = entered {
@@ -132,15 +135,21 @@ pub fn drop_bounding(keep: u64) -> Result<()> {
 }
 
 fn set_capabilities(wanted: &Capabilities) -> Result<()> {
-    let own = sys::capabilities().at("read capabilities", "")?;
-    // What this process lacks itself (root of a container, some hosts) cannot be given.
-    let permitted = mask(&wanted.permitted) & own.permitted;
-    sys::set_capabilities(Sets {
-        permitted,
-        effective: mask(&wanted.effective) & permitted,
-        inheritable: mask(&wanted.inheritable) & (own.permitted | own.inheritable),
-    })
-    .at("set capabilities", "process.capabilities")?;
+    let all = Sets {
+        permitted: mask(&wanted.permitted),
+        effective: mask(&wanted.effective) & mask(&wanted.permitted),
+        inheritable: mask(&wanted.inheritable),
+    };
+    if sys::set_capabilities(all).is_err() {
+        // What this process lacks itself (root of a container, some hosts) cannot be given.
+        let own = sys::capabilities().at("read capabilities", "")?;
+        sys::set_capabilities(Sets {
+            permitted: all.permitted & own.permitted,
+            effective: all.effective & own.permitted,
+            inheritable: all.inheritable & (own.permitted | own.inheritable),
+        })
+        .at("set capabilities", "process.capabilities")?;
+    }
     let ambient = mask(&wanted.ambient);
     for number in (0..64u64).filter(|number| ambient & 1 << number != 0) {
         let raise = libc::PR_CAP_AMBIENT_RAISE as u64;

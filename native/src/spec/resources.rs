@@ -99,7 +99,8 @@ pub struct ThrottleDevice {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HugepageLimit {
-    /// "2MB", "1GB".
+    /// "2MB", "1GB". runc takes the other spelling too.
+    #[serde(alias = "pagesize")]
     pub page_size: String,
     /// Bytes.
     pub limit: u64,

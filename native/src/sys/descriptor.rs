@@ -1,6 +1,7 @@
 //! Descriptors that come as numbers on the command line.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{Mode, OFlags};
@@ -32,6 +33,25 @@ pub fn close_all(files: Vec<OwnedFd>) {
             // SAFETY: every descriptor of the run was owned by the list, which has given it up.
             unsafe { libc::syscall(libc::SYS_close_range, *first, *last, 0) };
         }
+    }
+}
+
+/// Files that were read or written and are not needed any more: `close_later` closes them together.
+static LATER: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+
+/// Instead of a drop, where more files follow soon and `close_later` after them.
+pub fn later(fd: impl Into<OwnedFd>) {
+    if let Ok(mut files) = LATER.lock() {
+        files.push(fd.into());
+    }
+}
+
+/// Closes what `later` has collected.
+pub fn close_later() {
+    if let Ok(mut files) = LATER.lock()
+        && !files.is_empty()
+    {
+        close_all(std::mem::take(&mut files));
     }
 }
 

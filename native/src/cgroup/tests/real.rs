@@ -181,7 +181,7 @@ fn a_second_container_of_the_name_is_refused_while_the_first_runs() {
     let made = create("twice", "{}").unwrap();
     let (mut child, _) = sleeper(&made.0);
     let error = create("twice", "{}").map(|_| ()).unwrap_err();
-    assert!(error.reason.contains("processes in it"), "{error}");
+    assert!(error.reason.contains("not empty"), "{error}");
     made.0.kill().unwrap();
     child.wait().unwrap();
 }
@@ -337,4 +337,16 @@ fn a_caller_in_a_delegated_cgroup_moves_to_a_leaf() {
         output.status.success() && text.contains("1 passed"),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_frozen_is_no_place_for_a_container() {
+    if !root() {
+        return;
+    }
+    let made = create("frozen", "{}").unwrap();
+    made.0.freeze().unwrap();
+    let error = create("frozen", "{}").err().unwrap();
+    assert!(error.reason.contains("frozen"), "{error}");
+    made.0.thaw().unwrap();
 }

@@ -1,0 +1,89 @@
+//! Whose root a container and what enters it have, wherever the caller is.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+use support::Place;
+
+/// Runs a script in a mount namespace of its own, with the place's directory, its pavlosc and the id.
+fn script(place: &Place, id: &str, text: &str) -> String {
+    let output = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-ec", text])
+        .arg("sh")
+        .arg(&place.dir)
+        .args([env!("CARGO_BIN_EXE_pavlosc"), id])
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}: {error}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A chroot that sees the place at the same path.
+const CHROOT: &str = r#"
+dir=$1 pavlosc=$2 id=$3 root=$1/chroot
+mkdir $root
+[ $kind = plain ] || mount --bind $root $root
+cp -a $dir/root/. $root
+mkdir -p $root/sys $root$dir
+echo the chroot > $root/mark
+touch $root/pavlosc
+mount --bind $pavlosc $root/pavlosc
+mount --bind $dir $root$dir
+mount -t proc proc $root/proc
+mount --rbind /sys $root/sys
+mount --rbind /dev $root/dev
+inside() { chroot $root /pavlosc --root $dir/state "$@"; }
+inside run --detach --bundle $dir/$id $id < /dev/null > /dev/null
+inside exec $id cat /mark
+inside exec $id sh -c 'nsenter -t 1 -m cat /mark || true'
+inside delete --force $id
+"#;
+
+#[test]
+fn a_caller_in_a_chroot_gets_into_the_container_and_nothing_gets_out() {
+    for kind in ["plain", "mounted"] {
+        let mut place = Place::new();
+        let id = place.bundle(&["sleep", "1000"], |config| {
+            for set in ["bounding", "effective", "permitted"] {
+                config["process"]["capabilities"][set] = json!(["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"]);
+            }
+        });
+        fs::write(place.dir.join("root/mark"), "the container\n").unwrap();
+        let said = script(&place, &id, &format!("kind={kind}\n{CHROOT}"));
+        assert_eq!(said, "the container\nthe container\n", "{kind}");
+    }
+}
+
+#[test]
+fn without_a_mount_namespace_a_command_is_in_the_containers_root_too() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sleep", "1000"], |config| {
+        config["mounts"] = json!([]);
+        config["linux"]["namespaces"] = json!([{"type": "pid"}, {"type": "uts"}]);
+    });
+    fs::write(place.dir.join("root/mark"), "the container\n").unwrap();
+    place.supervise(&id);
+    assert_eq!(place.ok(&["exec", &id, "cat", "/mark"]), "the container\n");
+}
+
+#[test]
+fn a_container_that_shares_mounts_leaves_those_of_the_host() {
+    let mut place = Place::new();
+    let id = place.bundle(&["true"], |config| {
+        config["linux"]["rootfsPropagation"] = json!("shared");
+    });
+    let text = "dir=$1
+        mkdir $dir/host
+        mount -t tmpfs host $dir/host
+        mount --make-shared $dir/host
+        mkdir $dir/host/below
+        mount -t tmpfs below $dir/host/below
+        $2 --root $dir/state run --bundle $dir/$3 $3
+        grep -c \" $dir/host/below \" /proc/self/mountinfo";
+    assert_eq!(script(&place, &id, text), "1\n");
+}
