@@ -3,8 +3,9 @@ import { statfsSync } from "node:fs";
 /** Bytes that this caller may still write on the file system of a path; null: it does not tell. */
 export function freeSpace(path: string): number | null {
   try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize;
+    const { bavail, bfree, bsize } = statfsSync(path);
+    // Some blocks are for root alone.
+    return (process.getuid?.() === 0 ? bfree : bavail) * bsize;
   } catch {
     // A file system that does not answer, or a path that this user may not look at.
     return null;

@@ -12,6 +12,9 @@ use crate::supervise::journal::{self, Facts, Kind};
 use crate::supervise::status::{self, Exit, Status};
 use crate::sys::signal;
 
+/// After which a status that had no room is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 impl Supervisor {
     /// Asks the command to end. One that has not begun has nothing to finish.
     pub fn ask(&mut self) {
@@ -110,7 +113,7 @@ impl Supervisor {
         journal::tell(events, &self.request.id, kind, facts);
     }
 
-    /// A disk that is full keeps nothing else from happening.
+    /// A disk that is full keeps nothing else from happening; it is tried again while it runs.
     pub fn write_status(&self, state: status::State) {
         let status = Status {
             version: 1,
@@ -124,7 +127,10 @@ impl Supervisor {
                 output: health.output.clone(),
             }),
         };
-        if let Err(error) = status::write(&self.settings.status, &status) {
+        let written = status::write(&self.settings.status, &status);
+        self.unwritten
+            .set(written.as_ref().err().map(|_| Instant::now() + AGAIN));
+        if let Err(error) = written {
             crate::log::warn(&error.to_string());
         }
     }

@@ -1,6 +1,7 @@
 //! The supervisor's life after the first start: one thread, one poll loop for each run, and what
 //! lies between two runs.
 
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub struct Supervisor {
     pub hooks: Option<Probe>,
     /// The stop sequence has begun.
     pub asked: Option<Stop>,
+    /// There was no room for status.json: when it is tried again.
+    pub unwritten: Cell<Option<Instant>>,
 }
 
 /// One life of the container.
@@ -145,7 +148,7 @@ impl Supervisor {
             Some(Stop::Killed) | None => None,
         };
         let hooks = self.hooks.as_ref().map(|hooks| hooks.until);
-        [kill, self.health_moment(), hooks]
+        [kill, self.health_moment(), hooks, self.unwritten.get()]
             .into_iter()
             .flatten()
             .min()

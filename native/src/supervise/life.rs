@@ -1,5 +1,6 @@
 //! From a fresh process to the supervisor of a container that runs, and from one run to the next.
 
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -76,6 +77,7 @@ pub fn begin(globals: &Globals, request: Request) -> Result<Supervisor> {
         probe: None,
         hooks: None,
         asked: None,
+        unwritten: Cell::default(),
     })
 }
 

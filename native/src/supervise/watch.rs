@@ -34,6 +34,9 @@ impl Supervisor {
         if self.waits_for_start() {
             self.started_by_other();
         }
+        if self.unwritten.get().is_some_and(|at| at <= now) {
+            self.write_status(status::State::Running);
+        }
         for probe in [&self.probe, &self.hooks].into_iter().flatten() {
             if probe.until <= now {
                 // Its end is an answer.

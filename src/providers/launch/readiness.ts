@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { freeSpace } from "../../host/disk.ts";
 import type { Condition } from "../../model/environment.ts";
 import type { Process } from "../../model/instance.ts";
 import { failure, type Result, success, unreachable } from "../../model/result.ts";
 import type { Problem } from "../../model/source.ts";
+import { environmentPaths } from "../../state/paths.ts";
 import type { Context, Target } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { readProcess } from "./processes.ts";
@@ -13,6 +15,10 @@ const pause = 20;
 
 /** So often may a container that is waited for be started again. */
 const patience = 3;
+
+/** Milliseconds after which a disk on which nothing can be written down is why nothing is heard. */
+const noRoomAfter = 3000;
+const blockSize = 4096;
 
 /** What one look says; null: not yet. */
 type Verdict = Result<void, string> | null;
@@ -86,6 +92,7 @@ async function until(
   { context, what, code }: { readonly context: Context; readonly what: string; readonly code: string },
   judge: (process: Process) => Verdict,
 ): Promise<Result<void, Problem>> {
+  const began = performance.now();
   for (;;) {
     if (context.signal.aborted) return failure({ code: "interrupted", message: "interrupted", place: null });
     const process = readProcess(tools, context.project.id, target);
@@ -97,6 +104,16 @@ async function until(
       const hint = `\`pavlos logs ${target.name}\` shows all that it said`;
       return failure({ code, message, place: null, hint });
     }
+    const { bundle } = environmentPaths(tools.paths, context.project.id, target.name);
+    if (performance.now() - began > noRoomAfter && (freeSpace(bundle) ?? blockSize) < blockSize)
+      return failure(unwritable(what, bundle));
     await sleep(pause);
   }
 }
+
+const unwritable = (what: string, bundle: string): Problem => ({
+  code: "disk-full",
+  message: `${what} cannot say how it is: no space is left on the disk of ${bundle}`,
+  place: null,
+  hint: "make room on that file system, then run `pavlos apply` again",
+});
