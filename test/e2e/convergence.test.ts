@@ -42,11 +42,6 @@ describe.each(callers())("convergence as $kind", (caller) => {
     const lines = readFileSync(file, "utf8").trim().split("\n");
     return lines.map((line) => (JSON.parse(line) as { kind: string }).kind);
   };
-  /** Runs a program in namespaces of a process: what somebody outside of Pavlos may do. */
-  const nsenter = (pid: number | null, ...args: string[]) => {
-    const users = caller.kind === "root" ? [] : ["-U"];
-    expectCode(at.command("nsenter", "-t", String(pid), ...users, ...args), 0);
-  };
 
   it("starts what others wait for first, and tells health", () => {
     write(
@@ -129,37 +124,6 @@ describe.each(callers())("convergence as $kind", (caller) => {
     expectCode(at.pavlos("diff"), 0);
   });
 
-  it("sees and repairs what was changed from outside", () => {
-    write("api", "hostname: api\ncommand: sleep 1000\nmounts: ['vol:/vol', 'ro:/ro:ro']\n");
-    expectCode(apply(), 0);
-    const { pid } = at.ps("api");
-    nsenter(pid, "-u", "hostname", "stranger");
-    nsenter(pid, "-m", "-p", busyboxInside, "umount", "/vol");
-    nsenter(pid, "-m", "-p", busyboxInside, "mount", "-o", "remount,rw,bind,nosuid,nodev", "/ro");
-    expect(changes()).toMatchObject([
-      {
-        action: "live",
-        drift: true,
-        fields: [
-          { path: "mounts[0]", live: null, reason: "unmounted outside Pavlos" },
-          { path: "mounts[1]", reason: "mounted anew outside Pavlos" },
-          { path: "hostname", live: "stranger", to: "api", reason: "changed outside Pavlos" },
-        ],
-      },
-    ]);
-    expectCode(apply(), 0);
-    expect(at.ps("api").pid).toBe(pid);
-    expectCode(at.pavlos("diff"), 0);
-    expect(at.pavlos("exec", "api", "--", "hostname").stdout).toBe("api\n");
-    expectCode(at.pavlos("exec", "api", "--", "touch", "/vol/here"), 0);
-    expect(at.pavlos("exec", "api", "--", "touch", "/ro/here").code).not.toBe(0);
-    process.kill(pid ?? 0, "SIGKILL");
-    waitFor(() => at.ps("api").status, /failed/);
-    expect(changes()).toMatchObject([{ action: "restart", reason: "was killed by signal 9" }]);
-    expectCode(apply(), 0);
-    expectCode(at.pavlos("diff"), 0);
-  });
-
   it("says beforehand what holds a mount, and restarts", () => {
     write("api", "command: 'cd /vol; sleep 1000'\nmounts: ['vol:/vol']\n");
     expectCode(apply(), 0);
@@ -181,6 +145,3 @@ describe.each(callers())("convergence as $kind", (caller) => {
     expect(changes()).toMatchObject([{ action: "restart", reason: "ran out of memory" }]);
   });
 });
-
-/** The root of the tests has one. */
-const busyboxInside = "/bin/busybox";

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -162,7 +163,17 @@ describe.each(all)("networks as $kind", (caller) => {
       caller.kind === "root"
         ? there.sh(script)
         : there.sh(`${pavlosc} enter ${state().holder.pid} ${script}`);
+    const within = (...args: string[]) =>
+      execFileSync("nsenter", ["-t", String(pid), "-n", "ip", ...args], { stdio: "pipe" });
+    const own = `${at.ps("web").addresses[0]?.ip}`;
     const kinds: [string, RegExp, () => unknown][] = [
+      [
+        "address",
+        new RegExp(`its address ${own} on the network default is gone`),
+        () => within("addr", "flush", "dev", "eth0"),
+      ],
+      ["inner link", /or its link eth0 is down/, () => within("link", "set", "eth0", "down")],
+      ["route", /its way out \(the default route\) was removed/, () => within("route", "del", "default")],
       ["link", /its link pve\w+ to the network default was removed/, () => break_(`ip link del ${veth}`)],
       [
         "bridge",

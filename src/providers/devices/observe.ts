@@ -41,15 +41,20 @@ async function driftOf(
     return new Map([[planned.failure.path, drift]]);
   }
   const to = planned.value.attachment;
+  const replaced = replacedNode(process.pid, from);
   const reason =
-    differenceOf(from, to) ?? lostNode(process.pid, from) ?? lostRule(tools, record.containerId, from);
+    differenceOf(from, to) ??
+    replaced ??
+    lostNode(process.pid, from) ??
+    lostRule(tools, record.containerId, from);
   if (reason === null) return null;
   const container = { id: record.containerId, pid: process.pid ?? 0, applied: record.spec };
   const busy = await holdersOf(tools, { environment: record.spec, from, to }, container);
   const drift: Drift = {
     live: undefined,
     reason: busy === null ? reason : `${reason}; ${busy.error.reason}`,
-    impact: busy === null ? "live" : "restart",
+    // A file of somebody else's is not Pavlos's to remove.
+    impact: busy === null && replaced === null ? "live" : "restart",
   };
   return new Map([[field, drift]]);
 }
@@ -75,6 +80,21 @@ function lostNode(pid: number | null, { nodes }: Attachment): string | null {
   const lost = nodes.find(({ path }) => trees.stats(`/proc/${pid}/root${path}`) === null);
   return lost === undefined ? null : `${lost.path} was removed inside`;
 }
+
+/** Where nodes are mounted a plain file is left at their place. */
+function replacedNode(pid: number | null, { nodes }: Attachment): string | null {
+  const other = nodes.find(({ path, major, minor }) => {
+    const stats = trees.stats(`/proc/${pid}/root${path}`);
+    if (stats === null) return false;
+    const isNode = stats.isCharacterDevice() || stats.isBlockDevice();
+    return !isNode || stats.rdev !== numberOf(major, minor);
+  });
+  return other === undefined ? null : `${other.path} is another file inside`;
+}
+
+/** How the kernel packs both numbers of a device. */
+const numberOf = (major = 0, minor = 0): number =>
+  (minor & 0xff) + ((major & 0xfff) << 8) + (minor & 0xfff00) * 2 ** 12;
 
 /** On cgroup v1 the rules can be read. */
 function lostRule({ files, paths, host }: Tools, id: string, { nodes }: Attachment): string | null {

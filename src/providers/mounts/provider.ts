@@ -19,7 +19,8 @@ export const makeMountsProvider = (tools: Tools): Provider => ({
       .flatMap((checked) => missingSources(tools, checked, context));
     return { problems, notices: [] };
   },
-  observe: async (instances) => observeMounts(tools.files, instances),
+  observe: async (instances, { project }) =>
+    observeMounts(tools.files, instances, (mount) => sourceOf(tools, project.id, mount)),
   prepare: (environment, context) => makeSources(tools, environment, context),
   async contribute(environment, context) {
     const missing = missingSources(tools, { environment }, context)[0];
@@ -67,6 +68,11 @@ function makeSources(
         files.makeDirectory(mount.source, 0o755);
     }
   });
+}
+
+function sourceOf({ paths }: Tools, projectId: string, mount: Mount): string | null {
+  if (mount.type === "tmpfs") return null;
+  return mount.type === "bind" ? mount.source : volumePath(paths, projectId, mount.source);
 }
 
 function ociMount({ paths }: Tools, projectId: string, mount: Mount): OciMount {

@@ -20,6 +20,7 @@ import {
   type Step,
 } from "./ground.ts";
 import { readHostView } from "./host-view.ts";
+import { brokenInside } from "./inside.ts";
 import { layoutOf } from "./layout.ts";
 import { activeNetworks, type Interface, linkSteps, linkWork, signatureOf } from "./links.ts";
 import { hostsFile, readResolvers, resolvConf, rewrite } from "./names.ts";
@@ -151,8 +152,10 @@ async function links(work: Work): Promise<Result<void, Problem>> {
   const found = await interfaces(machine);
   if (!found.ok) return found;
   const signatures = new Map(
-    [...up.keys()].map((name) => {
-      const isThere = isNamespace(ground, layout.namespace(name));
+    [...up].map(([name, { pid }]) => {
+      const isThere =
+        isNamespace(ground, layout.namespace(name)) &&
+        (pid === null || brokenInside(tools.files, pid, { name, record }) === null);
       return [name, isThere ? (work.running.members[name] ?? null) : null] as const;
     }),
   );

@@ -4,6 +4,7 @@ import type { Context, Observed } from "../provider.ts";
 import { listing, parseInterfaces } from "./converge.ts";
 import { forwards } from "./forwarding.ts";
 import { isAliveHolder, isNamespace, type Machine, runThere } from "./ground.ts";
+import { brokenInside } from "./inside.ts";
 import { layoutOf } from "./layout.ts";
 import { type Interface, signatureOf } from "./links.ts";
 import { isAliveOutlet, outletProgram } from "./outlet.ts";
@@ -48,11 +49,11 @@ export async function observeNetworks(
   if (shared !== null) return all(members, shared);
   const interfaces = new Map(parseInterfaces(listed.value).map((one) => [one.ifname, one]));
   return new Map(
-    members.flatMap(({ record: { name } }) => {
-      const reason = ownDrift(name, { record, running, interfaces });
+    members.flatMap(({ record: { name }, process: { pid } }) => {
       const lost =
-        reason ??
-        (isNamespace(ground, layout.namespace(name)) ? null : "the way to its network namespace is gone");
+        ownDrift(name, { record, running, interfaces }) ??
+        (isNamespace(ground, layout.namespace(name)) ? null : "the way to its network namespace is gone") ??
+        (pid === null ? null : brokenInside(tools.files, pid, { name, record }));
       return lost === null ? [] : [[name, drift({ live: "broken", reason: lost, impact: "live" })] as const];
     }),
   );

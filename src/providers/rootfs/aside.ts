@@ -32,7 +32,8 @@ export async function setAside(
       return noted.ok ? await move(name, own.upper, own.aside) : noted;
     }
     case "back": {
-      if (!isAside) return success(undefined);
+      // It was to go aside, and has not.
+      if (!isAside) return await remove(tools, name, [own.asideRecord]);
       const dropped = await remove(tools, name, [own.upper, own.work, own.asideRecord]);
       return dropped.ok ? await move(name, own.aside, own.upper) : dropped;
     }

@@ -26,7 +26,7 @@ function drift(targets: readonly string[], points: readonly string[], pid = proc
   };
   const live = { status: "running" as const, pid, startedAt: null, exitCode: null, killed: false };
   return [
-    ...(observeMounts(files, [{ record, process: live }])
+    ...(observeMounts(files, [{ record, process: live }], () => null)
       .get("web")
       ?.keys() ?? []),
   ];
@@ -37,6 +37,11 @@ describe("mounts of a running container", () => {
     expect(drift(["/data", "/with space"], ["/", "/data", "/with\\040space"])).toEqual([]);
     expect(drift(["/data", "/cache"], ["/", "/data"])).toEqual(["mounts[1]"]);
     expect(drift(["/data/"], ["/", "/data"])).toEqual([]);
+  });
+
+  it("drift when something else is mounted over one", () => {
+    expect(drift(["/data"], ["/", "/data", "/data"])).toEqual([]);
+    expect(drift(["/data"], ["/", "/data", "/data - ext4 /dev/sda rw - "])).toEqual(["mounts[0]"]);
   });
 
   it("do not drift where nobody may look whether a link leads to them", () => {

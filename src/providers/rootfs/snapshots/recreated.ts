@@ -41,13 +41,18 @@ export async function keepAsSnapshot(place: SnapshotPlace): Promise<Result<void,
   const { aside, asideRecord, snapshots } = pathsOf(place);
   if (trees.stats(asideRecord) === null) return success(undefined);
   const kept = join(snapshots, beforeRecreate);
-  if (trees.stats(aside) !== null) {
+  const [upper, description] = [join(kept, "upper"), join(kept, "snapshot.json")];
+  const isAside = trees.stats(aside) !== null;
+  // Without a layer there is only one to finish that a run before has moved already.
+  if (!isAside && (trees.stats(upper) === null || trees.stats(description) !== null))
+    return removeTrees(place, [asideRecord]);
+  if (isAside) {
     const removed = await removeTrees(place, [kept]);
     if (!removed.ok) return removed;
   }
   return attempt(`the snapshot of ${place.name} cannot be kept`, () => {
     place.tools.files.makeDirectory(kept, 0o711);
-    if (trees.stats(aside) !== null) trees.rename(aside, join(kept, "upper"));
-    trees.rename(asideRecord, join(kept, "snapshot.json"));
+    if (isAside) trees.rename(aside, upper);
+    trees.rename(asideRecord, description);
   });
 }
