@@ -1,11 +1,13 @@
 import { dirname } from "node:path";
 import { freeSpace } from "../host/disk.ts";
 import { readHostFacts } from "../host/facts.ts";
+import { realPrograms } from "../host/programs.ts";
 import { realFiles } from "../host/real-files.ts";
 import { currentSelf } from "../host/self.ts";
 import { success } from "../model/result.ts";
 import { findNative } from "../native/find.ts";
 import { tryNamespace } from "../native/probe.ts";
+import { findBlockers } from "../providers/network/firewalls.ts";
 import { locateState } from "../state/locate.ts";
 import { renderFindings } from "../ui/findings.ts";
 import type { Machine } from "./doctor/check.ts";
@@ -14,7 +16,7 @@ import { exitCodes, type Verb } from "./invocation.ts";
 
 /** `pavlos doctor`: exit code 1 when environments cannot run here. Changes nothing. */
 export const doctor: Verb = async ({ terminal, globals }) => {
-  const machine = thisMachine();
+  const machine = await thisMachine();
   const findings = checks.map((check) => check(machine));
   const essential = findings.some(({ status }) => status === "failed");
   if (globals.json) terminal.out(JSON.stringify({ version: 1, ok: !essential, findings }, null, 2));
@@ -22,7 +24,7 @@ export const doctor: Verb = async ({ terminal, globals }) => {
   return success(essential ? exitCodes.failed : exitCodes.fine);
 };
 
-function thisMachine(): Machine {
+async function thisMachine(): Promise<Machine> {
   const self = currentSelf();
   const facts = readHostFacts(realFiles, self);
   const native = findNative(realFiles, process.env);
@@ -33,6 +35,8 @@ function thisMachine(): Machine {
     free: (path) => freeSpace(nearest(path)),
     writable: (path) => realFiles.writable(nearest(path)),
     tryNamespace: () => (native.ok ? tryNamespace(native.value, facts.caller) : "pavlosc is missing"),
+    // Without root networks are in a namespace of their own, where there is no firewall.
+    blockers: facts.caller.uid === 0 ? await findBlockers(realPrograms) : [],
     runtime: native.ok ? { path: native.value } : { missing: native.failure.message },
     state: state.ok ? state.value : { wrong: state.failure.message, hint: state.failure.hint ?? "" },
   };

@@ -152,8 +152,10 @@ function wishes(chance: Random, before: Wishes): Wishes {
 
 function wish(name: string, chance: Random): Wish {
   const root = chance.pick(["root", "root", "other"] as const);
-  const mark =
-    "test -e /mark || echo $(cat /proc/sys/kernel/random/uuid) > /mark; test -e /shared/mark || echo kept > /shared/mark";
+  // Again and again: the disk may be full just now.
+  const write = (path: string, what: string) =>
+    `until test -s ${path}; do ${what} > ${path}; sleep 0.1; done`;
+  const mark = `${write("/mark", "cat /proc/sys/kernel/random/uuid")}; ${write("/shared/mark", "echo kept")}`;
   const lines = [
     `rootfs: ../${root}`,
     `command: '${mark}; sleep ${1000 + chance.below(3)}'`,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { callers, installation } from "./support/callers.ts";
 import { type Machine, machine } from "./support/machine.ts";
 import { busyboxRoot } from "./support/roots.ts";
+import { when } from "./support/when.ts";
 import { expectCode, type Ps, type World, world } from "./support/world.ts";
 
 // Whole commands in a network namespace of the test's own, which only root can make: an ordinary user
@@ -202,6 +203,28 @@ describe.each(all)("networks as $kind", (caller) => {
       until("api", http("web"), "web");
       expect(there.sh(fetched("127.0.0.1", 8080)).trim()).toBe("web");
     }
+  });
+
+  const asRoot = caller.kind === "root";
+  when(asRoot)("a firewall that drops what is forwarded is told with a fix that works", () => {
+    there.sh(
+      `printf 'table inet strict {\n chain pass {\n type filter hook forward priority 0; policy drop;\n }\n}\n' | nft -f -`,
+    );
+    there.serve("busybox", "httpd", "-f", "-p", "80", "-h", "/etc");
+    write("web", "{}");
+    const out = `timeout 2 wget -q -O /dev/null http://${there.router}/hostname && echo out || echo no`;
+    const { stderr } = apply();
+    expect(stderr).toContain(
+      "the chain pass of the table inet strict (another firewall) drops what is forwarded",
+    );
+    expect(inside("web", out)).toEqual(["no"]);
+    expect(at.pavlos("doctor").stdout).toContain("chain pass of the table inet strict");
+    const fix = /sudo nft 'insert rule inet strict pass .* accept'/.exec(stderr)?.[0] ?? "";
+    there.sh(fix.replaceAll("sudo ", ""));
+    until("web", out, "out");
+    expect(at.pavlos("doctor").stdout).toContain("nobody drops");
+    expectCode(at.pavlos("restart", "web"), 0);
+    there.sh("nft delete table inet strict");
   });
 
   it("say what is wrong before anything changes", { timeout: 60_000 }, () => {

@@ -22,6 +22,8 @@ export interface Machine {
   readonly writable: (path: string) => boolean;
   /** Makes a user namespace with this caller's mapping; null: works, else the reason. */
   readonly tryNamespace: () => string | null;
+  /** Firewalls that drop what environments on networks send: where, whose, and what to type. */
+  readonly blockers: readonly { readonly where: string; readonly whose: string; readonly fix: string }[];
   /** Absolute path of pavlosc, or why there is none. */
   readonly runtime: { readonly path: string } | { readonly missing: string };
   /** Data and run directory, or why there are none. */

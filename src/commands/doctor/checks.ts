@@ -1,7 +1,7 @@
 import type { Check } from "./check.ts";
 import { hostRoot, subordinateIds, userNamespaces } from "./identity.ts";
 import { kernel, overlay, seccomp } from "./kernel.ts";
-import { cgroups, disk, runtime, stateDirectories } from "./resources.ts";
+import { cgroups, disk, firewall, runtime, stateDirectories } from "./resources.ts";
 
 /** In the order in which they are shown. */
 export const checks: readonly Check[] = [
@@ -15,4 +15,5 @@ export const checks: readonly Check[] = [
   hostRoot,
   disk,
   stateDirectories,
+  firewall,
 ];

@@ -75,3 +75,14 @@ export const runtime: Check = ({ runtime: found }) =>
         found.missing,
         "run `npm run build` in Pavlos's directory, or set PAVLOS_NATIVE to the binary",
       );
+
+export const firewall: Check = ({ blockers }) => {
+  const name = "firewall";
+  if (blockers.length === 0) return ok(name, "nobody drops what environments on networks send");
+  const found = blockers.map(({ where, whose }) => `the ${where} (${whose})`).join(" and ");
+  return warning(
+    name,
+    `${found} drops what is forwarded: environments on networks do not get out, and ports do not lead in`,
+    blockers.map(({ fix }) => fix).join("\n"),
+  );
+};

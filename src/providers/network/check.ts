@@ -5,6 +5,7 @@ import { hasSubordinates, identityOf } from "../../oci/identity.ts";
 import { readNetworks } from "../../state/networks.ts";
 import type { Checked, Context } from "../provider.ts";
 import { allocate, membersOf } from "./allocate.ts";
+import { type Blocker, findBlockers } from "./firewalls.ts";
 import { missingProgram } from "./ground.ts";
 import { type Listener, ownerOf, readListeners } from "./host-view.ts";
 import { layoutOf } from "./layout.ts";
@@ -24,7 +25,11 @@ interface Answer {
 }
 
 /** Can this machine do it? Before anything changes. */
-export function checkNetworks(tools: NetworkTools, checked: readonly Checked[], context: Context): Answer {
+export async function checkNetworks(
+  tools: NetworkTools,
+  checked: readonly Checked[],
+  context: Context,
+): Promise<Answer> {
   const asking = checked.flatMap(({ environment }): readonly Asking[] =>
     environment.network.kind === "networks" ? [{ environment, network: environment.network }] : [],
   );
@@ -40,9 +45,16 @@ export function checkNetworks(tools: NetworkTools, checked: readonly Checked[], 
       ...subnets(tools, asking, context),
       ...asking.flatMap((one) => ports(tools, one, context)),
     ],
-    notices: [],
+    notices: tools.host.caller.uid === 0 ? (await findBlockers(tools.programs)).map(noWay) : [],
   };
 }
+
+const noWay = ({ where, whose, fix }: Blocker): Notice => ({
+  code: "forwarding-blocked",
+  environment: null,
+  message: `the ${where} (${whose}) drops what is forwarded: environments do not get out, and ports do not lead in`,
+  hint: fix,
+});
 
 const noOutlet = ({ name }: Environment): Notice => ({
   code: "host-network-instead",

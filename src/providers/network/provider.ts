@@ -26,7 +26,7 @@ export function makeNetworkProvider(tools: NetworkTools): Provider {
 const provider = (tools: NetworkTools, gathered: Map<string, Texts>): Provider => ({
   name: "network",
   fields: ["network", "hostname"],
-  check: async (environments, context) => checkNetworks(tools, environments, context),
+  check: (environments, context) => checkNetworks(tools, environments, context),
   observe: (instances, context) => observeNetworks(tools, instances, context),
   async gather(present, context) {
     const done = await converge(tools, context, present);

@@ -30,6 +30,7 @@ const healthy: Machine = {
   free: () => 20 * 1024 ** 3,
   writable: () => true,
   tryNamespace: () => null,
+  blockers: [],
   runtime: { path: "/opt/pavlos/pavlosc" },
   state: { data: "/home/ada/.local/share/pavlos", run: "/run/user/1000/pavlos" },
 };
