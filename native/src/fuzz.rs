@@ -1,6 +1,6 @@
 //! Mutations of good documents: config.json, passwd and group files, seccomp profiles. Whatever
 //! comes of them, nothing panics, and what must hold of a result holds. Seeded, so that a failure can
-//! be seen again; a second each, with PAVLOS_LONG the minutes of PAVLOS_FUZZ_MINUTES (10) each. What a
+//! be seen again; a second each, with PAVLOS_LONG=1 new ones for PAVLOS_FUZZ_MINUTES (10) each. What a
 //! run finds becomes a file of native/corpus, which is where they begin.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -81,8 +81,8 @@ fn filters() {
 fn fuzz(name: &str, attempt: impl Fn(&[u8]) -> bool) -> u64 {
     let corpus = corpus(name);
     assert!(!corpus.is_empty(), "there is no corpus of {name}");
-    let end = Instant::now() + time();
-    let (mut random, mut good, mut round) = (Random(0x9e37_79b9_7f4a_7c15), 0, 0u64);
+    let end = Instant::now() + long().unwrap_or(Duration::from_secs(1));
+    let (mut random, mut good, mut round) = (Random(first_seed()), 0, 0u64);
     while Instant::now() < end || round < 200 {
         let seed = &corpus[random.below(corpus.len())];
         let mut text = seed.clone();
@@ -105,12 +105,24 @@ fn fuzz(name: &str, attempt: impl Fn(&[u8]) -> bool) -> u64 {
     good
 }
 
-fn time() -> Duration {
-    if std::env::var_os("PAVLOS_LONG").is_none() {
-        return Duration::from_secs(1);
+/// How long with PAVLOS_LONG=1; none: the short form.
+pub fn long() -> Option<Duration> {
+    if std::env::var_os("PAVLOS_LONG").is_none_or(|value| value != "1") {
+        return None;
     }
     let minutes = std::env::var("PAVLOS_FUZZ_MINUTES").ok();
-    Duration::from_secs(60 * minutes.and_then(|text| text.parse().ok()).unwrap_or(10))
+    let minutes = minutes.and_then(|text| text.parse().ok()).unwrap_or(10);
+    Some(Duration::from_secs(60 * minutes))
+}
+
+/// The same each time in the short form; in the long one another each time: its inputs are kept when
+/// they fail.
+fn first_seed() -> u64 {
+    if long().is_none() {
+        return 0x9e37_79b9_7f4a_7c15;
+    }
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    (now.tv_sec.cast_unsigned() << 30) | now.tv_nsec.cast_unsigned()
 }
 
 /// native/corpus/NAME; for configurations also what both sides of the contract test.

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseImageName, printImageName } from "../../src/config/image-name.ts";
 import { splitName } from "../../src/providers/rootfs/image/name.ts";
+import { fuzz, fuzzTimeout } from "../support/fuzz.ts";
 
 const hex = "a".repeat(64);
-const runs = process.env.PAVLOS_LONG === "1" ? 500_000 : 2000;
 
 describe("names of images", () => {
   it.each([
@@ -55,7 +55,7 @@ describe("names of images", () => {
     expect(parsed.ok ? "" : parsed.failure.hint).toBe("did you mean `debian:12`?");
   });
 
-  it("reads its own full names as the same, and never throws", () => {
+  it("reads its own full names as the same, and never throws", { timeout: fuzzTimeout }, async () => {
     const piece = fc.constantFrom(
       "a",
       "Z",
@@ -78,7 +78,8 @@ describe("names of images", () => {
       fc.string(),
       fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join("")),
     );
-    fc.assert(
+    await fuzz(
+      "names of images",
       fc.property(text, (written) => {
         const parsed = parseImageName(written);
         if (!parsed.ok) return;
@@ -86,7 +87,7 @@ describe("names of images", () => {
         expect(parseImageName(full)).toEqual(parsed);
         expect(splitName(full)).toEqual(parsed.value);
       }),
-      { numRuns: runs },
+      2000,
     );
   });
 });

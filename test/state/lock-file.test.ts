@@ -7,12 +7,22 @@ import { parse as parseYaml } from "yaml";
 import { realFiles } from "../../src/host/real-files.ts";
 import { type LockNode, parseLock, printLock } from "../../src/state/lock-file/format.ts";
 import { openLockFile } from "../../src/state/lock-file/lock-file.ts";
+import { fuzz, fuzzTimeout, mutated } from "../support/fuzz.ts";
 
 let root = "";
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "pavlos-test-"));
 });
 afterEach(() => rmSync(root, { recursive: true }));
+
+/** Without empty maps, as plain objects. */
+function pruned(node: LockNode): unknown {
+  if (typeof node === "string") return node;
+  const kept = Object.keys(node).map((key): [string, unknown] => [key, pruned(node[key] ?? {})]);
+  return kept.filter(([, value]) => value !== null).length === 0
+    ? null
+    : Object.fromEntries(kept.filter(([, value]) => value !== null));
+}
 
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 const text = (): string => readFileSync(join(root, "pavlos.lock"), "utf8");
@@ -90,7 +100,7 @@ images:
     expect(text()).toBe(written);
   });
 
-  it("is the same to us and to a YAML parser, whatever is in it", () => {
+  it("is the same to us and to a YAML parser, whatever is in it", { timeout: fuzzTimeout }, async () => {
     const key = fc.oneof(
       fc.string({ minLength: 1, maxLength: 12 }),
       fc.constantFrom("docker.io/a:1", "true", "1", "a: b", "#", "-", "null", "é", "~", "x:", "0x1", "1e3"),
@@ -104,7 +114,8 @@ images:
       tree,
       { maxKeys: 3 },
     );
-    fc.assert(
+    await fuzz(
+      "contents of lock files",
       fc.property(section, (content) => {
         const printed = printLock(content);
         const parsed = parseLock(printed, "x");
@@ -116,7 +127,31 @@ images:
           ...JSON.parse(JSON.stringify(content)),
         });
       }),
-      { numRuns: process.env.PAVLOS_LONG === "1" ? 20_000 : 300 },
+      300,
+    );
+  });
+
+  it("is read or a problem with a line, whatever was done to it", { timeout: fuzzTimeout }, async () => {
+    const seed = printLock({
+      archives: { "https://example.com/a.tar": "0123" },
+      images: { "docker.io/library/debian:12": { "linux/amd64": digest("a"), "linux/arm64": digest("b") } },
+    });
+    const words = ["\n", "  ", ":", ": ", '"', "\\u", "#", "<<<<<<< a\n", "__proto__: x\n", "\t", "\r", "\0"];
+    await fuzz(
+      "lock files",
+      fc.property(mutated([seed, "version: 1\n", ""], words), (written) => {
+        const parsed = parseLock(written, "x");
+        const lines = written.split("\n").length;
+        if (!parsed.ok) {
+          expect(parsed.failure.place?.line).toBeLessThanOrEqual(lines);
+          return;
+        }
+        // What is read is written as the same. Without what says nothing: an empty map has no line.
+        const again = parseLock(printLock(parsed.value.content), "x");
+        expect(again.ok && pruned(again.value.content)).toEqual(pruned(parsed.value.content));
+        for (const line of parsed.value.lines.values()) expect(line).toBeLessThanOrEqual(lines);
+      }),
+      2000,
     );
   });
 });

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 /** One entry of a tar archive, as a test writes it. */
 export interface TarEntry {
   readonly path: string;
-  readonly type?: "file" | "directory" | "symlink" | "hardlink" | "char";
+  readonly type?: "file" | "directory" | "symlink" | "hardlink" | "char" | "pax" | "long";
   readonly content?: string | Buffer;
   readonly mode?: number;
   readonly uid?: number;
@@ -14,7 +14,15 @@ export interface TarEntry {
   readonly mtime?: number;
 }
 
-const flags = { file: "0", hardlink: "1", symlink: "2", char: "3", directory: "5" } as const;
+const flags = {
+  file: "0",
+  hardlink: "1",
+  symlink: "2",
+  char: "3",
+  directory: "5",
+  pax: "x",
+  long: "L",
+} as const;
 
 /** A ustar archive with its end mark. */
 export function tar(entries: readonly TarEntry[]): Buffer {
@@ -24,6 +32,16 @@ export function tar(entries: readonly TarEntry[]): Buffer {
     return [header(entry, content.length), content, Buffer.alloc(rest)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+/** Makes the checksum of the block at `position` right again, when it is a header at all. */
+export function seal(archive: Buffer, position: number): void {
+  const start = position - (position % 512);
+  const block = archive.subarray(start, start + 512);
+  if (block.every((byte) => byte === 0)) return;
+  block.write("        ", 148);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
 }
 
 function header(entry: TarEntry, size: number): Buffer {
@@ -42,8 +60,7 @@ function header(entry: TarEntry, size: number): Buffer {
   block.write(entry.target ?? "", 157, 100);
   block.write("ustar\u000000", 257);
   block.write(prefix, 345, 155);
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  seal(block, 0);
   return block;
 }
 

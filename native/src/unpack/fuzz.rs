@@ -17,17 +17,13 @@ mod builder;
 
 use builder::{Header, Tar};
 
-/// How long, and at most how many archives; with PAVLOS_LONG=1 half an hour of new ones.
+/// How long, and which archives; new ones in the long form.
 fn limits() -> (Duration, std::ops::Range<u64>) {
-    let long = std::env::var_os("PAVLOS_LONG").is_some_and(|value| value == "1");
-    match long {
-        true => {
-            let first = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
-            let first = u64::try_from(first).unwrap() << 20;
-            (Duration::from_secs(1800), first..u64::MAX)
-        }
-        false => (Duration::from_secs(3), 0..4000),
-    }
+    let Some(time) = crate::fuzz::long() else {
+        return (Duration::from_secs(3), 0..4000);
+    };
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+    (time, u64::try_from(now).unwrap() << 20..u64::MAX)
 }
 
 #[test]

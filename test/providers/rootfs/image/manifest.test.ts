@@ -1,14 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { withDefaults } from "../../../../src/providers/rootfs/image/defaults.ts";
 import { ImageFailure } from "../../../../src/providers/rootfs/image/failure.ts";
+import { parseImageDocument } from "../../../../src/providers/rootfs/image/image-config.ts";
 import { parseManifest } from "../../../../src/providers/rootfs/image/manifest.ts";
 import { candidates, parsePlatform, printPlatform } from "../../../../src/providers/rootfs/image/platform.ts";
+import { environment as environmentOf } from "../../../reconcile/support/environments.ts";
+import { fuzz, fuzzTimeout, mutated } from "../../../support/fuzz.ts";
 import { image, index, jsonBlob, types } from "../../../support/oci.ts";
 
 const parse = (value: unknown, type: string | null = null) =>
   parseManifest(Buffer.from(JSON.stringify(value)), type, "x:1");
 const sample = image({ layers: [[{ path: "a", content: "a" }]] });
 const document = JSON.parse(sample.manifest.bytes.toString());
+const words = ["null", "[]", "{}", "-1", "1e999", '"', "\\u0000", "9007199254740993", "__proto__", "sha256:"];
+const plain = environmentOf("a", { command: [] });
 const docker = "application/vnd.docker.distribution.manifest.v2+json";
 
 describe("manifests", () => {
@@ -67,28 +73,15 @@ describe("manifests", () => {
     expect(manifest).toMatchObject({ kind: "image", layers: [], config: { data: Buffer.from("{}") } });
   });
 
-  it("is an image or a failure whatever the bytes are", () => {
+  it("is an image or a failure whatever the bytes are", { timeout: fuzzTimeout }, async () => {
     const seeds = [
       sample.manifest.bytes,
       index([sample.manifest.descriptor]).bytes,
       jsonBlob("x", { schemaVersion: 2 }).bytes,
     ];
-    const mutation = fc.record({
-      seed: fc.nat(seeds.length - 1),
-      at: fc.nat(),
-      remove: fc.nat(20),
-      insert: fc.oneof(
-        fc.string({ maxLength: 8 }),
-        fc.constantFrom("null", "[]", "{}", "-1", "1e999", '"', "\\u0000", "9007199254740993"),
-      ),
-    });
-    fc.assert(
-      fc.property(fc.array(mutation, { minLength: 1, maxLength: 4 }), (mutations) => {
-        let text = (seeds[mutations[0]?.seed ?? 0] ?? Buffer.alloc(0)).toString();
-        for (const { at, remove, insert } of mutations) {
-          const place = at % (text.length + 1);
-          text = text.slice(0, place) + insert + text.slice(place + remove);
-        }
+    await fuzz(
+      "manifests",
+      fc.property(mutated(seeds, words), (text) => {
         try {
           const manifest = parseManifest(Buffer.from(text), null, "x:1");
           const all = manifest.kind === "image" ? [manifest.config, ...manifest.layers] : manifest.manifests;
@@ -100,7 +93,50 @@ describe("manifests", () => {
           if (!(error instanceof ImageFailure)) throw error;
         }
       }),
-      { numRuns: process.env.PAVLOS_LONG === "1" ? 300_000 : 2000 },
+      2000,
+    );
+  });
+});
+
+describe("the configuration of an image", () => {
+  it("is what it says or a failure whatever the bytes are", { timeout: fuzzTimeout }, async () => {
+    const full = {
+      os: "linux",
+      architecture: "arm64",
+      variant: "v8",
+      rootfs: { type: "layers", diff_ids: [`sha256:${"a".repeat(64)}`] },
+      config: {
+        Entrypoint: ["/bin/sh", "-c"],
+        Cmd: ["exec sleep 1"],
+        Env: ["PATH=/bin", "__proto__=x", "A"],
+        User: "1000:20",
+        WorkingDir: "srv",
+        StopSignal: "SIGRTMIN+3",
+        Volumes: { "/data": {} },
+        ExposedPorts: { "80/tcp": {} },
+        Healthcheck: { Test: ["CMD", "true"], Interval: 1e9, Timeout: 1e9, StartPeriod: 1, Retries: 3 },
+        Labels: { a: "b" },
+      },
+    };
+    await fuzz(
+      "configurations of images",
+      fc.property(mutated([sample.config.bytes, jsonBlob("x", full).bytes], words), (text) => {
+        try {
+          const { diffIds, config } = parseImageDocument(Buffer.from(text), "x:1");
+          for (const id of diffIds) expect(id).toMatch(/^[0-9a-f]{64}$/);
+          const { entrypoint, cmd, volumes, exposedPorts, healthcheck } = config;
+          const said = [...entrypoint, ...cmd, ...volumes, ...exposedPorts, ...(healthcheck?.test ?? [])];
+          for (const one of [...said, ...Object.values(config.env)]) expect(typeof one).toBe("string");
+          for (const time of [healthcheck?.interval, healthcheck?.timeout, healthcheck?.retries])
+            expect(time ?? 0).toBeGreaterThanOrEqual(0);
+          // What it stands for goes below an environment, and into a record.
+          const { environment } = withDefaults(plain, config, new Map());
+          expect(JSON.parse(JSON.stringify(environment))).toEqual(environment);
+        } catch (error) {
+          if (!(error instanceof ImageFailure)) throw error;
+        }
+      }),
+      2000,
     );
   });
 });

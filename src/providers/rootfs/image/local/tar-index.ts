@@ -37,7 +37,8 @@ async function readIndex(pieces: Pieces, path: string): Promise<ReadonlyMap<stri
     const size = long.size ?? entry.size;
     const start = position + block;
     position = start + Math.ceil(size / block) * block;
-    if (!Number.isSafeInteger(position) || size < 0) throw broken(path, "a size in it is impossible");
+    if (!Number.isSafeInteger(size) || size < 0 || !Number.isSafeInteger(position))
+      throw broken(path, "a size in it is impossible");
     if (entry.type === "x" || entry.type === "L") {
       if (size > longestName) throw broken(path, "a name in it is too long");
       const data = await pieces.at(start, size);
@@ -106,7 +107,8 @@ function readPax(data: Buffer): { name?: string; size?: number } {
   for (let at = 0; at < data.length; ) {
     const space = data.indexOf(32, at);
     const length = Number(data.toString("latin1", at, space));
-    if (space < 0 || !(length > 0)) break;
+    // Shorter than itself, or a fraction: it would not lead on.
+    if (space < 0 || !Number.isSafeInteger(length) || at + length <= space) break;
     const record = data.toString("utf8", space + 1, at + length - 1);
     if (record.startsWith("path=")) found.name = record.slice(5);
     if (record.startsWith("size=")) found.size = Number(record.slice(5));
