@@ -357,38 +357,40 @@ export interface Environment {
         backoff?: string;
       };
   /**
-   * How Pavlos knows that it does its work. Default: it does not look.
+   * How Pavlos knows that it does its work; `none`: it does not look. Default: as the image says, else none.
    */
-  health?: {
-    /**
-     * Healthy when this command, run inside, ends with code 0.
-     */
-    command?: string | (string | number | boolean)[];
-    /**
-     * Healthy when this http address (or port), asked in its network, answers with status 200 to 399.
-     */
-    http?: number | string;
-    /**
-     * Healthy when somebody accepts at this port, or host:port, in its network.
-     */
-    tcp?: number | string;
-    /**
-     * From one check to the next, once one has succeeded. Default 10s.
-     */
-    interval?: string;
-    /**
-     * How long one check may take. Default 5s.
-     */
-    timeout?: string;
-    /**
-     * Failures in a row after which it is unhealthy. Default 3.
-     */
-    retries?: number;
-    /**
-     * From the start on, how long the first success may take; until then it is looked for every 100 ms. Default 30s.
-     */
-    startPeriod?: string;
-  };
+  health?:
+    | "none"
+    | {
+        /**
+         * Healthy when this command, run inside, ends with code 0.
+         */
+        command?: string | (string | number | boolean)[];
+        /**
+         * Healthy when this http address (or port), asked in its network, answers with status 200 to 399.
+         */
+        http?: number | string;
+        /**
+         * Healthy when somebody accepts at this port, or host:port, in its network.
+         */
+        tcp?: number | string;
+        /**
+         * From one check to the next, once one has succeeded. Default 10s.
+         */
+        interval?: string;
+        /**
+         * How long one check may take. Default 5s.
+         */
+        timeout?: string;
+        /**
+         * Failures in a row after which it is unhealthy. Default 3.
+         */
+        retries?: number;
+        /**
+         * From the start on, how long the first success may take; until then it is looked for every 100 ms. Default 30s.
+         */
+        startPeriod?: string;
+      };
   /**
    * Environments that come first: a list, or {other: started, healthy or completed}. Default: none.
    */

@@ -5,7 +5,7 @@ import type { EnvironmentInput } from "./schema.ts";
 import { report, type Scope } from "./scope.ts";
 
 type RestartInput = EnvironmentInput["restart"];
-type HealthInput = NonNullable<EnvironmentInput["health"]>;
+type HealthInput = Exclude<EnvironmentInput["health"], undefined | "none">;
 
 export function resolveRestart(scope: Scope, input: RestartInput): Restart {
   const {
@@ -20,8 +20,8 @@ export function resolveRestart(scope: Scope, input: RestartInput): Restart {
   };
 }
 
-export function resolveHealth(scope: Scope, input: HealthInput | undefined): Health | null {
-  if (input === undefined) return null;
+export function resolveHealth(scope: Scope, input: EnvironmentInput["health"]): Health | null {
+  if (input === undefined || input === "none") return null;
   const check = checkOf(scope, input);
   const interval = durationAt(scope, ["health", "interval"], { written: input.interval, otherwise: 10_000 });
   if (interval < 100) wrong(scope, "interval", "at least 100ms");

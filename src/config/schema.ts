@@ -102,7 +102,12 @@ const fields = {
       "live",
       "What follows when the command ends by itself: never, on-failure, always, or {policy, max, backoff}. Default never.",
     ),
-  health: () => field(health(), "live", "How Pavlos knows that it does its work. Default: it does not look."),
+  health: () =>
+    field(
+      health(),
+      "live",
+      "How Pavlos knows that it does its work; `none`: it does not look. Default: as the image says, else none.",
+    ),
   dependsOn: () =>
     field(
       dependsOn(),

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { fakeRegistry } from "../support/fake-registry.ts";
 import { type Image, writeLayout } from "../support/oci.ts";
-import { type Registry, registry } from "../support/registry.ts";
+import { type Certificate, type Registry, registry } from "../support/registry.ts";
 import { busyboxImage } from "./support/busybox-image.ts";
 import { callers } from "./support/callers.ts";
 import { expectCode, type World, world } from "./support/world.ts";
@@ -17,12 +18,29 @@ beforeAll(async () => {
   server = await registry(directory);
   const config = { Env: ["COLOR=green", "PATH=/bin"], WorkingDir: "/var", Cmd: ["sh"], StopSignal: "SIGINT" };
   first = busyboxImage("one", { config });
-  second = busyboxImage("two", { config: { ...config, Cmd: ["sleep", "1000"] } });
+  const Healthcheck = { Test: ["CMD-SHELL", "grep -q two /etc/version"], Interval: 5e9 };
+  second = busyboxImage("two", { config: { ...config, Cmd: ["sleep", "1000"], Healthcheck } });
 });
 afterAll(async () => {
   await server.stop();
   rmSync(directory, { recursive: true, force: true });
 });
+
+/** Many commands one after the other; a busy machine must not make them fail. */
+const slow = { timeout: 240_000 };
+
+/** A certificate that is its own authority. */
+function selfSigned(directory: string): Certificate {
+  mkdirSync(directory, { recursive: true });
+  const [certificate, key] = [join(directory, "server.crt"), join(directory, "server.key")];
+  const names = "subjectAltName=IP:127.0.0.1,IP:0.0.0.0";
+  const made =
+    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test".split(" ");
+  execFileSync("openssl", [...made, "-addext", names, "-keyout", key, "-out", certificate], {
+    stdio: "pipe",
+  });
+  return { certificate, key };
+}
 
 describe.each(callers())("images as $kind", (caller) => {
   let at: World;
@@ -32,7 +50,7 @@ describe.each(callers())("images as $kind", (caller) => {
     at.end();
   });
 
-  it("run from a fresh store, and again without the registry; update moves the lock", async () => {
+  it("run from a fresh store, and again without the registry; update moves the lock", slow, async () => {
     at = world(caller);
     await server.push("tools/busybox", "1", first);
     const name = `${server.host}/tools/busybox:1`;
@@ -70,6 +88,14 @@ describe.each(callers())("images as $kind", (caller) => {
     expect(plan).toMatch(/rootfs\.digest .*pavlos\.lock:\d+:\d+/);
     expectCode(at.pavlos("apply", "--yes"), 0);
     expect(expectCode(at.pavlos("exec", "box", "--", "cat", "/etc/version"), 0).stdout).toBe("two\n");
+
+    const config = () => expectCode(at.pavlos("config", "box"), 0).stdout;
+    expect(config()).toMatch(/health\.check\.command .*grep -q two .* image 127/);
+    await expect.poll(() => at.ps("box").health, { timeout: 30_000 }).toBe("healthy");
+    at.write("environments/box.yaml", `rootfs:\n  image: ${name}\nhealth: none\n`);
+    expect(config()).not.toContain("health.check");
+    expectCode(at.pavlos("apply", "--yes", "box"), 0);
+    expect(at.ps("box").health).toBeNull();
   });
 
   it("that are not to be had are explained where they were asked for, and nothing changes", async () => {
@@ -124,6 +150,42 @@ describe.each(callers())("images as $kind", (caller) => {
     fake.script = () => false;
     expect(await apply()).toMatch(/^0: /);
     await fake.close();
+  });
+
+  it("come over https where the authority is known, and else say what to do", slow, async () => {
+    at = world(caller);
+    await server.push("tools/secure", "1", second);
+    const tls = selfSigned(join(directory, "tls"));
+    await server.stop();
+    const secure = await registry(directory, tls);
+    const pull = (name: string) =>
+      at.pavlosWith({ env: { XDG_CONFIG_HOME: join(at.project, "config") } }, "pull", name);
+    try {
+      // To Pavlos another machine's: nothing but https is tried.
+      const host = secure.host.replace("127.0.0.1", "0.0.0.0");
+      at.write("environments/far.yaml", `rootfs:\n  image: ${host}/tools/secure:1\n`);
+      at.write("environments/near.yaml", `rootfs:\n  image: ${secure.host}/tools/secure:1\n`);
+      for (const [name, asked] of [
+        ["far", host],
+        ["near", secure.host],
+      ] as const) {
+        const said = expectCode(pull(name), 1).stderr;
+        expect(said).toMatch(/cannot be reached: .*(self-signed|unable to verify)/i);
+        expect(said).toContain(`~/.config/containers/certs.d/${asked}/ca.crt`);
+        expect(said).toContain(`environments/${name}.yaml:2:10`);
+        at.write(`config/containers/certs.d/${asked}/ca.crt`, readFileSync(tls.certificate, "utf8"));
+        expectCode(pull(name), 0);
+      }
+    } finally {
+      await secure.stop();
+    }
+    const plain = await registry(join(directory, "plain"));
+    const host = plain.host.replace("127.0.0.1", "0.0.0.0");
+    at.write("environments/far.yaml", `rootfs:\n  image: ${host}/tools/secure:1\n`);
+    const said = expectCode(pull("far"), 1).stderr;
+    await plain.stop();
+    expect(said).toContain("does not speak https, and nothing is fetched over plain http");
+    expect(said).toContain("`insecure: true`");
   });
 
   it("come from a directory and from an archive, are pulled without being started, and are built upon", async () => {

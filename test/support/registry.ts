@@ -12,8 +12,14 @@ export interface Registry {
   readonly push: (repository: string, tag: string, image: Image) => Promise<void>;
 }
 
-/** Starts one whose files lie in `directory`. */
-export async function registry(directory: string): Promise<Registry> {
+/** Of a server; paths of PEM files. */
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Starts one whose files lie in `directory`; with a certificate it speaks https, which nobody can push to here. */
+export async function registry(directory: string, tls: Certificate | null = null): Promise<Registry> {
   mkdirSync(directory, { recursive: true });
   let [address, process] = ["127.0.0.1:0", null as ReturnType<typeof spawn> | null];
   const start = async (): Promise<void> => {
@@ -22,7 +28,7 @@ export async function registry(directory: string): Promise<Registry> {
       version: 0.1,
       log: { level: "info" },
       storage: { filesystem: { rootdirectory: join(directory, "data") }, delete: { enabled: true } },
-      http: { addr: address },
+      http: { addr: address, ...(tls === null ? {} : { tls }) },
     };
     // YAML takes JSON.
     writeFileSync(join(directory, "config.yml"), JSON.stringify(config));

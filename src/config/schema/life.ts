@@ -34,7 +34,9 @@ const port = () => whole(1, 65_535, "a port from 1 to 65535");
 const url = "a port, or an address such as http://localhost:8000/health";
 const socket = "a port, or an address such as localhost:5432";
 
-export const health = () =>
+const healthExpected = "a map such as {http: 8000} or {command: pg_isready}, or none";
+
+const check = () =>
   z.strictObject(
     {
       command: field(command, "live", "Healthy when this command, run inside, ends with code 0."),
@@ -61,8 +63,11 @@ export const health = () =>
         "From the start on, how long the first success may take; until then it is looked for every 100 ms. Default 30s.",
       ),
     },
-    { error: "a map such as {http: 8000} or {command: pg_isready}" },
+    { error: healthExpected },
   );
+
+export const health = () =>
+  z.union([z.literal("none", { error: healthExpected }), check()], { error: healthExpected });
 
 const condition = () =>
   z.enum(["started", "healthy", "completed"], { error: "started, healthy or completed" });

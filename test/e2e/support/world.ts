@@ -50,6 +50,7 @@ export interface Ps {
   readonly status: string;
   readonly pid: number | null;
   readonly exitCode: number | null;
+  readonly health: string | null;
   readonly addresses: readonly {
     readonly network: string;
     readonly ip: string;

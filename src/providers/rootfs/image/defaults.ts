@@ -2,6 +2,7 @@ import type { Environment, Rootfs } from "../../../model/environment.ts";
 import type { Places } from "../../../model/source.ts";
 import { planSteps, type StepState } from "../build/plan.ts";
 import type { ImageConfig } from "../store/stack.ts";
+import { healthOf } from "./health.ts";
 import { shortName } from "./name.ts";
 
 /** An environment with what its image says below what its file says. */
@@ -21,7 +22,15 @@ export function withDefaults(environment: Environment, config: ImageConfig, plac
     inherited.set(path, from);
     return value;
   };
-  const command = commandOf(config, environment.tty);
+  const fromImage = commandOf(config, environment.tty);
+  const command =
+    environment.command.length > 0 || places.has("command") || fromImage.length === 0
+      ? environment.command
+      : take("command", fromImage);
+  // Without a command it waits to be entered: there is nothing to be healthy.
+  const says = environment.health === null && !places.has("health") && command.length > 0;
+  const health = says ? healthOf(config.healthcheck) : null;
+  if (health !== null) for (const path of healthPaths) inherited.set(path, from);
   const env = Object.entries(variables).filter(([name]) => !(name in environment.env));
   for (const [name] of env) inherited.set(`env.${name}`, from);
   const { stopSignal } = config;
@@ -29,10 +38,8 @@ export function withDefaults(environment: Environment, config: ImageConfig, plac
   return {
     environment: {
       ...environment,
-      command:
-        environment.command.length > 0 || places.has("command") || command.length === 0
-          ? environment.command
-          : take("command", command),
+      command,
+      health: health ?? environment.health,
       user: environment.user ?? (user === null ? null : take("user", user)),
       workdir: environment.workdir ?? (workdir === null ? null : take("workdir", absolute(workdir))),
       env: { ...Object.fromEntries(env), ...environment.env },
@@ -42,6 +49,12 @@ export function withDefaults(environment: Environment, config: ImageConfig, plac
     hints: hintsOf(config),
   };
 }
+
+const healthPaths = [
+  "health.check.kind",
+  "health.check.command",
+  ...["interval", "timeout", "retries", "startPeriod"].map((name) => `health.${name}`),
+];
 
 /** What steps make of what their image says. */
 function stateAfter(rootfs: Rootfs, { env, workdir, user }: ImageConfig): StepState {
@@ -57,12 +70,9 @@ function sourceOf(rootfs: Rootfs): string {
 }
 
 /** What an image suggests and nobody does by itself. */
-const hintsOf = ({ exposedPorts, volumes, healthcheck }: ImageConfig): readonly string[] => [
+const hintsOf = ({ exposedPorts, volumes }: ImageConfig): readonly string[] => [
   ...(exposedPorts.length > 0 ? [`the image listens on ${exposedPorts.join(", ")}`] : []),
   ...(volumes.length > 0 ? [`the image keeps data in ${volumes.join(", ")}: mount volumes there`] : []),
-  ...(healthcheck === null
-    ? []
-    : [`the image is healthy while this succeeds: ${healthcheck.test.slice(1).join(" ")}`]),
 ];
 
 /**

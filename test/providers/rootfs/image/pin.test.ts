@@ -4,7 +4,11 @@ import { failure, success } from "../../../../src/model/result.ts";
 import { withDefaults } from "../../../../src/providers/rootfs/image/defaults.ts";
 import type { ImageRoot, Images } from "../../../../src/providers/rootfs/image/images.ts";
 import { type PinMode, pinImages } from "../../../../src/providers/rootfs/image/pin.ts";
-import { type ImageConfig, noConfig } from "../../../../src/providers/rootfs/store/stack.ts";
+import {
+  type ImageConfig,
+  type ImageHealthcheck,
+  noConfig,
+} from "../../../../src/providers/rootfs/store/stack.ts";
 import { openLockFile } from "../../../../src/state/lock-file/lock-file.ts";
 import { memoryFiles } from "../../../host/support/memory-files.ts";
 import { desired, environment } from "../../../reconcile/support/environments.ts";
@@ -186,6 +190,42 @@ describe("what an image says", () => {
     );
     expect(made).toMatchObject(file);
     expect(inherited.size).toBe(0);
+  });
+
+  const healthcheck = (test: readonly string[], more: Partial<ImageHealthcheck> = {}) => ({
+    cmd: ["serve"],
+    healthcheck: { test, interval: null, timeout: null, startPeriod: null, retries: null, ...more },
+  });
+
+  it("has a health check, with docker's defaults", () => {
+    const said = { interval: 5000, timeout: 0, startPeriod: 1000, retries: 2.5 };
+    const { environment: made, inherited } = inherit(healthcheck(["CMD", "ok", "now"], said));
+    expect(made.health).toEqual({
+      check: { kind: "command", command: ["ok", "now"] },
+      interval: 5000,
+      timeout: 1,
+      retries: 2,
+      startPeriod: 11_000,
+    });
+    expect(inherited.get("health.check.command")).toBe("image debian:12");
+    expect(inherit(healthcheck(["CMD-SHELL", "curl localhost || exit 1"])).environment.health).toEqual({
+      check: { kind: "command", command: ["/bin/sh", "-c", "curl localhost || exit 1"] },
+      interval: 30_000,
+      timeout: 30_000,
+      retries: 3,
+      startPeriod: 90_000,
+    });
+  });
+
+  it("has no health check where the file says something, or nothing runs, or there is none", () => {
+    const check = { check: { kind: "tcp", host: "localhost", port: 1 } as const, interval: 100 };
+    const own = { ...check, timeout: 1, retries: 1, startPeriod: 0 };
+    const image = healthcheck(["CMD", "ok"]);
+    expect(inherit(image, { health: own }, ["health"]).environment.health).toEqual(own);
+    expect(inherit(image, {}, ["health"]).environment.health).toBeNull();
+    expect(inherit({ ...image, cmd: ["bash"] }).environment.health).toBeNull();
+    for (const test of [["NONE"], ["CMD"], ["CMD-SHELL"], ["else", "x"]])
+      expect(inherit(healthcheck(test)).environment.health).toBeNull();
   });
 
   it.each([

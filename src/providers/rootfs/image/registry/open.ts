@@ -1,6 +1,7 @@
 import { splitName } from "../name.ts";
 import type { Opening } from "../open.ts";
 import type { ImageSource } from "../source.ts";
+import { certificatesOf } from "./certificates.ts";
 import { makeRegistrySource } from "./client.ts";
 import { findCredentials } from "./credentials.ts";
 import { endpointsOf } from "./mirrors.ts";
@@ -11,7 +12,11 @@ import { makeTransport } from "./transport.ts";
 export async function openRegistry({ image, insecure, surroundings }: Opening): Promise<ImageSource> {
   const name = splitName(image);
   const endpoints = await endpointsOf(surroundings, name.registry, name.repository);
-  const transport = makeTransport({ ...surroundings, now: () => Date.now() });
+  const transport = makeTransport({
+    ...surroundings,
+    now: () => Date.now(),
+    certificates: (host) => certificatesOf(surroundings, host),
+  });
   const sessions = endpoints.map((endpoint, index) =>
     makeSession({
       transport,

@@ -116,7 +116,7 @@ export function unreachable(host: string, error: unknown): ImageFailure {
     code: certificate ? "registry-certificate" : "registry-unreachable",
     message: `the registry ${host} cannot be reached: ${whyOf(code, error)}`,
     hint: certificate
-      ? "add its authority to the machine (update-ca-certificates); on a network that you trust set `insecure: true`"
+      ? `put its authority into ~/.config/containers/certs.d/${host}/ca.crt, or add it to the machine's (update-ca-certificates); on a network that you trust set \`insecure: true\``
       : "check its name and the network, then run the command again",
     cause: error,
   });

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import { errnoOf } from "../../../../host/errno.ts";
 import { ImageFailure } from "../failure.ts";
+import type { Certificates } from "./certificates.ts";
 import { isLoopback } from "./hosts.ts";
 
 /** One request, without what redirects and repetitions make of it. */
@@ -33,13 +34,15 @@ export interface TransportOptions {
   /** Milliseconds; rejects when the signal is aborted. */
   readonly sleep: (milliseconds: number) => Promise<void>;
   readonly now: () => number;
+  /** What is known of a host ("registry.example:5000") besides the machine's authorities; null: nothing. */
+  readonly certificates: (host: string) => Certificates | null;
 }
 
 const tries = 5;
 const longest = 60_000;
 
 export function makeTransport(options: TransportOptions): Transport {
-  const dispatchers = makeDispatchers();
+  const dispatchers = makeDispatchers(options.certificates);
   /** Hosts that have answered: one that never did is not there, which waiting does not change. */
   const known = new Set<string>();
   return {
@@ -130,12 +133,16 @@ const redirect = (url: URL, why: string): ImageFailure =>
     hint: "ask whoever runs the registry",
   });
 
-/** One for all hosts with checked certificates, one for those that are taken as they are. */
-function makeDispatchers() {
-  const made = new Map<boolean, Dispatcher>();
+/**
+ * One for all hosts with certificates that the machine can check, one for those that are taken as they are, and one
+ * for each host that has its own.
+ */
+function makeDispatchers(certificates: TransportOptions["certificates"]) {
+  const made = new Map<string, Dispatcher>();
   const timing = { headersTimeout: 60_000, bodyTimeout: 60_000, connectTimeout: 15_000 };
-  const make = (insecure: boolean): Dispatcher => {
-    const connect = insecure ? { rejectUnauthorized: false } : { ca: trusted() };
+  const make = (unchecked: boolean, special: Certificates | null): Dispatcher => {
+    const ca = [...trusted(), ...(special?.ca ?? [])];
+    const connect = { ...(unchecked ? { rejectUnauthorized: false } : { ca }), ...special?.own };
     const proxied = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].some(
       (name) => process.env[name],
     );
@@ -144,8 +151,10 @@ function makeDispatchers() {
   return {
     of(url: URL, insecure: boolean): Dispatcher {
       const unchecked = insecure || url.protocol === "http:";
-      const there = made.get(unchecked) ?? make(unchecked);
-      made.set(unchecked, there);
+      const special = url.protocol === "http:" ? null : certificates(url.host);
+      const key = `${unchecked} ${special === null ? "" : url.host}`;
+      const there = made.get(key) ?? make(unchecked, special);
+      made.set(key, there);
       return there;
     },
     close: async (): Promise<void> => {
