@@ -6,6 +6,10 @@ const interval = 30_000;
 const timeout = 30_000;
 const retries = 3;
 
+/** Nobody waits for longer. */
+const day = 86_400_000;
+const mostRetries = 1000;
+
 /**
  * An image's HEALTHCHECK; null: it has none, or none that could be run. The first success may take as long
  * as docker would wait before it calls the container unhealthy.
@@ -13,14 +17,14 @@ const retries = 3;
 export function healthOf(check: ImageHealthcheck | null): Health | null {
   const command = check === null ? [] : commandOf(check.test);
   if (check === null || command.length === 0) return null;
-  const every = Math.max(100, check.interval ?? interval);
-  const failures = Math.max(1, Math.floor(check.retries ?? retries));
+  const every = Math.min(day, Math.max(100, check.interval ?? interval));
+  const failures = Math.min(mostRetries, Math.max(1, check.retries ?? retries));
   return {
     check: { kind: "command", command },
     interval: every,
-    timeout: Math.max(1, check.timeout ?? timeout),
+    timeout: Math.min(day, Math.max(1, check.timeout ?? timeout)),
     retries: failures,
-    startPeriod: (check.startPeriod ?? 0) + failures * every,
+    startPeriod: Math.min(day, (check.startPeriod ?? 0) + failures * every),
   };
 }
 

@@ -62,13 +62,16 @@ function healthcheck(check: Json | null): ImageHealthcheck | null {
   if (check === null) return null;
   const test = texts(check.Test);
   if (test.length === 0) return null;
-  const milliseconds = (value: unknown): number | null =>
-    typeof value === "number" && value > 0 ? Math.round(value / 1e6) : null;
+  const milliseconds = (value: unknown): number | null => (isCount(value) ? Math.round(value / 1e6) : null);
   return {
     test,
     interval: milliseconds(check.Interval),
     timeout: milliseconds(check.Timeout),
     startPeriod: milliseconds(check.StartPeriod),
-    retries: typeof check.Retries === "number" && check.Retries > 0 ? check.Retries : null,
+    retries: isCount(check.Retries) ? Math.round(check.Retries) : null,
   };
 }
+
+/** JSON can also write what is larger than every number. */
+const isCount = (value: unknown): value is number =>
+  typeof value === "number" && value > 0 && value <= Number.MAX_SAFE_INTEGER;

@@ -198,7 +198,7 @@ describe("what an image says", () => {
   });
 
   it("has a health check, with docker's defaults", () => {
-    const said = { interval: 5000, timeout: 0, startPeriod: 1000, retries: 2.5 };
+    const said = { interval: 5000, timeout: 0, startPeriod: 1000, retries: 2 };
     const { environment: made, inherited } = inherit(healthcheck(["CMD", "ok", "now"], said));
     expect(made.health).toEqual({
       check: { kind: "command", command: ["ok", "now"] },
