@@ -13,7 +13,7 @@ export function nativeFlock(binary: string): Flock {
       const said = child.stderr?.toString() ?? "";
       return child.error === undefined ? verdict(child.status, said) : unusable(binary, child.error.message);
     },
-    wait: (descriptor, signal) => waitFor(binary, descriptor, signal),
+    wait: (descriptors, signal) => waitFor(binary, descriptors, signal),
   };
 }
 
@@ -21,10 +21,15 @@ export function nativeFlock(binary: string): Flock {
 const noState = ["--root", "/"];
 
 /** Not synchronous: Ctrl-C must be able to end it. */
-function waitFor(binary: string, descriptor: number, signal: AbortSignal): Promise<Result<boolean, Problem>> {
+function waitFor(
+  binary: string,
+  descriptors: readonly number[],
+  signal: AbortSignal,
+): Promise<Result<boolean, Problem>> {
   return new Promise((resolve) => {
-    const child = spawn(binary, [...noState, "lock", "--wait", "3"], {
-      stdio: ["ignore", "ignore", "pipe", descriptor],
+    const inside = descriptors.map((_, index) => String(3 + index));
+    const child = spawn(binary, [...noState, "lock", "--wait", ...inside], {
+      stdio: ["ignore", "ignore", "pipe", ...descriptors],
       signal,
     });
     let said = "";

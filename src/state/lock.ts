@@ -28,13 +28,13 @@ export interface Lock {
 }
 
 /**
- * Takes the flock on an open file: `try` at once (false: another has it), `wait` until it is there
- * or the signal is aborted (false). Node has no flock; state/flock.ts asks pavlosc, which locks the
+ * Takes the flock on an open file: `try` at once (false: another has it), `wait` on several, one after the
+ * other, until they are there or the signal is aborted (false). Node has no flock; state/flock.ts asks pavlosc, which locks the
  * open file description that both share.
  */
 export interface Flock {
   try(descriptor: number): Result<boolean, Problem>;
-  wait(descriptor: number, signal: AbortSignal): Promise<Result<boolean, Problem>>;
+  wait(descriptors: readonly number[], signal: AbortSignal): Promise<Result<boolean, Problem>>;
 }
 
 /** Takes one exclusive lock on `path`, whose content then names the holder. */
@@ -91,7 +91,7 @@ async function takeDescriptor(
   if (!first.ok) return first;
   if (first.value) return success(undefined);
   options.waiting(describeHolder(readFileSync(`/proc/self/fd/${descriptor}`, "utf8")));
-  const second = await flock.wait(descriptor, options.signal);
+  const second = await flock.wait([descriptor], options.signal);
   if (!second.ok) return second;
   if (second.value) return success(undefined);
   return failure({

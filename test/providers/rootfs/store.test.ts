@@ -9,7 +9,7 @@ import { sweep } from "../../../src/providers/rootfs/store/gc.ts";
 import { writeImage } from "../../../src/providers/rootfs/store/images.ts";
 import { layerFiles, layerName, stackOf } from "../../../src/providers/rootfs/store/layers.ts";
 import { leaseLayers } from "../../../src/providers/rootfs/store/leases.ts";
-import { withLayerLock } from "../../../src/providers/rootfs/store/locks.ts";
+import { withLayerLock, withLayerLocks } from "../../../src/providers/rootfs/store/locks.ts";
 import { noConfig } from "../../../src/providers/rootfs/store/stack.ts";
 import type { Tools } from "../../../src/providers/tools.ts";
 import { fakeNative, freeFlock, host, me, noLocks } from "../support.ts";
@@ -113,6 +113,40 @@ it("does work on one digest once at a time, and goes on after work that fails", 
   const [one, two, three] = await Promise.allSettled([work("one", 20), work("two", 5), work("three", 0)]);
   expect(order).toEqual(["one begins", "one ends", "two begins", "two ends", "three begins", "three ends"]);
   expect([one.status, two.status, three.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);
+});
+
+it("takes the locks of several digests at once, whatever their order, and never for work that shares one", async () => {
+  const now = new Set<string>();
+  let waits = 0;
+  const flock = {
+    ...freeFlock,
+    wait: async (descriptors: readonly number[]) => {
+      waits += 1;
+      expect(descriptors.length).toBeGreaterThan(1);
+      return success(true);
+    },
+  };
+  const work = (ids: readonly string[]) =>
+    withLayerLocks({ ...tools(), flock }, ids.map(hex), {
+      signal: new AbortController().signal,
+      work: async () => {
+        for (const id of ids) expect(now.has(id)).toBe(false);
+        for (const id of ids) now.add(id);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        for (const id of ids) now.delete(id);
+        return success(undefined);
+      },
+    });
+  const all = [
+    ["a", "b"],
+    ["b", "a"],
+    ["c", "d", "c"],
+    ["d", "a"],
+    ["b", "c"],
+  ];
+  for (const done of await Promise.all(all.map(work))) expect(done.ok).toBe(true);
+  expect(waits).toBe(all.length);
+  expect(readdirSync("/proc/self/fd").length).toBeLessThan(200);
 });
 
 describe("gc", () => {

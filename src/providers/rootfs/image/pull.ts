@@ -7,7 +7,7 @@ import { completeLayers } from "../store/complete.ts";
 import { type ImageRecord, imageStack, writeImage } from "../store/images.ts";
 import { hasLayer, type LayerFiles, type LayerId } from "../store/layers.ts";
 import { leaseLayers } from "../store/leases.ts";
-import { withLayerLock } from "../store/locks.ts";
+import { withLayerLocks } from "../store/locks.ts";
 import type { Stack } from "../store/stack.ts";
 import { commitLayers, dropStaged, type Finished, stageLayer } from "../store/stage.ts";
 import { unpackInto } from "../store/unpack.ts";
@@ -58,8 +58,8 @@ export async function pull(tools: Tools, request: Pull): Promise<Result<Stack, P
   const { described } = request;
   const ids = described.layers.map(({ id }) => id);
   leaseLayers(tools, ids);
-  const missing = [...new Set(ids)].filter((id) => !hasLayer(tools, id)).sort();
-  const fetched = await underLocks(tools, missing, {
+  const missing = ids.filter((id) => !hasLayer(tools, id));
+  const fetched = await withLayerLocks(tools, missing, {
     signal: request.signal,
     work: () => fetchMissing(tools, request),
   });
@@ -84,21 +84,6 @@ const recordOf = ({ described, reference, platform }: Pull, layers: readonly Lay
   size: described.size,
   pulledAt: new Date().toISOString(),
 });
-
-interface Work {
-  readonly signal: AbortSignal;
-  readonly work: () => Promise<Result<void, Problem>>;
-}
-
-function underLocks(
-  tools: Tools,
-  ids: readonly string[],
-  { signal, work }: Work,
-): Promise<Result<void, Problem>> {
-  const [first, ...rest] = ids;
-  if (first === undefined) return work();
-  return withLayerLock(tools, first, { signal, work: () => underLocks(tools, rest, { signal, work }) });
-}
 
 /** What is still missing now that nobody else works on it. */
 async function fetchMissing(tools: Tools, request: Pull): Promise<Result<void, Problem>> {

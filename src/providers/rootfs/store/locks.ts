@@ -13,55 +13,84 @@ type Outcome<T> = Result<T, Problem>;
 /** What this process is making right now, by lock. */
 const running = new Map<string, Promise<unknown>>();
 
+interface Work<T> {
+  readonly signal: AbortSignal;
+  readonly work: () => Promise<Outcome<T>>;
+}
+
 /**
  * Does `work` while nobody else on this machine works on the same digest (a layer's id, a blob, an
  * image). Who had to wait looks first whether it is there now: `work` begins with that question. The
  * lock is the kernel's, and free when this process ends, however it ends.
  */
-export async function withLayerLock<T>(
+export const withLayerLock = <T>(tools: Tools, id: LayerId, work: Work<T>): Promise<Outcome<T>> =>
+  withLayerLocks(tools, [id], work);
+
+/** The same for several at once. Everybody takes them in one order, or two could wait for each other. */
+export async function withLayerLocks<T>(
   tools: Tools,
-  id: LayerId,
-  { signal, work }: { readonly signal: AbortSignal; readonly work: () => Promise<Outcome<T>> },
+  ids: readonly LayerId[],
+  { signal, work }: Work<T>,
 ): Promise<Outcome<T>> {
-  const path = join(locksPath(tools.paths), layerName(tools, id));
+  const paths = [...new Set(ids)].map((id) => join(locksPath(tools.paths), layerName(tools, id))).sort();
+  if (paths.length === 0) return work();
   // One open file a process: two of the same process would wait for each other.
-  const before = running.get(path) ?? Promise.resolve();
-  const mine = before.then(() => locked(tools, path, { signal, work }));
+  const before = paths.flatMap((path) => running.get(path) ?? []);
+  const mine = Promise.all(before).then(() => locked(tools, paths, { signal, work }));
   const settled = mine.catch(() => undefined);
-  running.set(path, settled);
+  for (const path of paths) running.set(path, settled);
   try {
     return await mine;
   } finally {
-    if (running.get(path) === settled) running.delete(path);
+    for (const path of paths) if (running.get(path) === settled) running.delete(path);
   }
 }
 
 async function locked<T>(
   tools: Tools,
-  path: string,
-  { signal, work }: { readonly signal: AbortSignal; readonly work: () => Promise<Outcome<T>> },
+  paths: readonly string[],
+  { signal, work }: Work<T>,
 ): Promise<Outcome<T>> {
-  const descriptor = await take(tools, path, signal);
-  if (!descriptor.ok) return descriptor;
+  const descriptors = await take(tools, paths, signal);
+  if (!descriptors.ok) return descriptors;
   try {
     return await work();
   } finally {
-    closeSync(descriptor.value);
+    descriptors.value.forEach(closeOne);
   }
 }
 
-async function take(tools: Tools, path: string, signal: AbortSignal): Promise<Outcome<number>> {
+async function take(
+  tools: Tools,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<Outcome<readonly number[]>> {
   for (;;) {
-    const descriptor = open(tools, path);
-    if (!descriptor.ok) return descriptor;
-    const taken = await tools.flock.wait(descriptor.value, signal);
-    // Who held it may have removed the file (gc): then this is a lock on nothing.
-    const valid = taken.ok && taken.value && isStill(path, descriptor.value);
-    if (valid) return descriptor;
-    closeSync(descriptor.value);
+    const opened = openAll(tools, paths);
+    if (!opened.ok) return opened;
+    const taken = await tools.flock.wait(opened.value, signal);
+    // Who held one may have removed its file (gc): then this is a lock on nothing.
+    const still = paths.every((path, index) => isStill(path, opened.value[index]));
+    if (taken.ok && taken.value && still) return opened;
+    opened.value.forEach(closeOne);
     if (!taken.ok) return taken;
     if (!taken.value) return failure(interrupted);
   }
+}
+
+const closeOne = (descriptor: number): void => closeSync(descriptor);
+
+function openAll(tools: Tools, paths: readonly string[]): Outcome<readonly number[]> {
+  const descriptors: number[] = [];
+  for (const path of paths) {
+    const opened = open(tools, path);
+    if (!opened.ok) {
+      descriptors.forEach(closeOne);
+      return opened;
+    }
+    descriptors.push(opened.value);
+  }
+  return success(descriptors);
 }
 
 function open({ paths }: Tools, path: string): Outcome<number> {
@@ -78,8 +107,8 @@ function open({ paths }: Tools, path: string): Outcome<number> {
   }
 }
 
-const isStill = (path: string, descriptor: number): boolean =>
-  trees.stats(path)?.ino === fstatSync(descriptor).ino;
+const isStill = (path: string, descriptor: number | undefined): boolean =>
+  descriptor !== undefined && trees.stats(path)?.ino === fstatSync(descriptor).ino;
 
 const interrupted: Problem = {
   code: "interrupted",

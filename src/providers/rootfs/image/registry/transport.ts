@@ -141,8 +141,8 @@ function makeDispatchers(certificates: TransportOptions["certificates"]) {
   const made = new Map<string, Dispatcher>();
   const timing = { headersTimeout: 60_000, bodyTimeout: 60_000, connectTimeout: 15_000 };
   const make = (unchecked: boolean, special: Certificates | null): Dispatcher => {
-    const ca = [...trusted(), ...(special?.ca ?? [])];
-    const connect = { ...(unchecked ? { rejectUnauthorized: false } : { ca }), ...special?.own };
+    const checks = unchecked ? { rejectUnauthorized: false } : { ca: [...trusted(), ...(special?.ca ?? [])] };
+    const connect = { ...checks, ...special?.own };
     const proxied = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].some(
       (name) => process.env[name],
     );
