@@ -29,7 +29,17 @@ export interface Compiled {
  * for the same `purpose` (a command's name) before. Node's own compile cache keeps no function that is
  * compiled at its first call, and checks the whole source at each start; this one does neither.
  */
-export function loadCompiled(file: string, purpose: string): Compiled {
+export const loadCompiled = (file: string, purpose: string): Compiled =>
+  evaluate(file, purpose, (plain, id) => (always.includes(id) ? plain(id) : whenUsed(plain, id)));
+
+/** A library takes a module as it is: some are functions, or classes to extend. */
+const loadLibrary = (file: string, purpose: string): Compiled =>
+  evaluate(file, purpose, (plain, id) => plain(id));
+
+/** How a module of Node's is loaded. */
+type OfNode = (plain: NodeJS.Require, id: string) => unknown;
+
+function evaluate(file: string, purpose: string, ofNode: OfNode): Compiled {
   const kept = readKept(join(cacheDirectory(), `v8-${process.versions.v8}-${basename(file)}`), purpose);
   const source = readFileSync(file, "latin1");
   const script = new Script(source, {
@@ -40,7 +50,7 @@ export function loadCompiled(file: string, purpose: string): Compiled {
   const generation = script.cachedDataRejected === true ? 0 : kept.generation;
   const module = { exports: {} as unknown };
   const libraries: Compiled[] = [];
-  const require = requireFor(file, purpose, libraries);
+  const require = requireFor({ file, purpose, ofNode }, libraries);
   script.runInThisContext()(module.exports, require, module, file, dirname(file));
   return {
     exports: module.exports,
@@ -59,12 +69,15 @@ const cacheDirectory = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pavlos", "compiled");
 
 /** Libraries lie beside the program, each in a file of its own that is read when it is first used. */
-function requireFor(file: string, purpose: string, libraries: Compiled[]): (id: string) => unknown {
+function requireFor(
+  { file, purpose, ofNode }: { readonly file: string; readonly purpose: string; readonly ofNode: OfNode },
+  libraries: Compiled[],
+): (id: string) => unknown {
   const plain = createRequire(file);
   return (id) => {
-    if (id.startsWith("node:") && !always.includes(id)) return whenUsed(plain, id);
+    if (id.startsWith("node:")) return ofNode(plain, id);
     if (!id.startsWith("./")) return plain(id);
-    const library = loadCompiled(join(dirname(file), id), purpose);
+    const library = loadLibrary(join(dirname(file), id), purpose);
     libraries.push(library);
     return library.exports;
   };
