@@ -66,6 +66,19 @@ describe.each(callers())("GPUs as $kind", (caller) => {
     expectCode(pavlos("diff"), 0);
   });
 
+  it("are found by programs on the machine's own root, by the cache or the path that was written for them", () => {
+    machine("laptop");
+    at.write("environments/gpu.yaml", "gpus: all\n");
+    expectCode(pavlos("apply", "--yes"), 0);
+    const preload = (name: string) =>
+      expectCode(pavlos("exec", "gpu", "--", "/bin/sh", "-c", `LD_PRELOAD=${name} /bin/true`), 0).stderr;
+    expect(preload("libcuda.so.1")).toBe("");
+    expect(preload("libnvidia-ml.so.1")).toBe("");
+    expect(preload("libnothing.so.1")).toContain("cannot be preloaded");
+    expect(inside("nvidia-smi -L")).toContain("GPU 0");
+    expectCode(pavlos("diff"), 0);
+  });
+
   it("come and go while the same process runs; one that is held needs a restart, and diff says so", () => {
     machine("openable");
     write();
@@ -246,16 +259,5 @@ describe.each(callers().filter(({ kind }) => kind === "root"))("as $kind", (call
     expect(expectCode(at.pavlosWith({ env: driver("dgx") }, "diff"), 2).stdout).toContain(
       "mode: toolkit needs",
     );
-  });
-
-  it("a glibc inside finds the driver's libraries by the cache that was written for it", () => {
-    const env = driver("laptop");
-    at.write("environments/gpu.yaml", "gpus: all\n");
-    expectCode(at.pavlosWith({ env }, "apply", "--yes"), 0);
-    const preload = (name: string) =>
-      at.pavlos("exec", "gpu", "--", "/bin/sh", "-c", `LD_PRELOAD=${name} /bin/true`).stderr;
-    expect(preload("libcuda.so.1")).toBe("");
-    expect(preload("libnvidia-ml.so.1")).toBe("");
-    expect(preload("libnothing.so.1")).toContain("cannot be preloaded");
   });
 });

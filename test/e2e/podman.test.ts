@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { callers, installation } from "./support/callers.ts";
-import { leftovers } from "./support/leftovers.ts";
+import { callers } from "./support/callers.ts";
+import { endPause, parent, pavlosc, podmanClient, removeParents } from "./support/podman.ts";
 import { busyboxRoot } from "./support/roots.ts";
 import { expectCode, type Outcome, type World, world } from "./support/world.ts";
 
@@ -12,7 +11,7 @@ describe.each(callers())("podman with pavlosc as its runtime, as $kind", (caller
 
   beforeEach(() => {
     at = world(caller);
-    podman = client(at);
+    podman = podmanClient(at);
     const root = busyboxRoot(at);
     expectCode(at.command("tar", "-C", root, "-cf", join(at.project, "root.tar"), "."), 0);
     expectCode(podman("import", "--quiet", join(at.project, "root.tar"), "pavlos:test"), 0);
@@ -79,43 +78,3 @@ describe.each(callers())("podman with pavlosc as its runtime, as $kind", (caller
     expect(missing.stderr).toMatch(/no-such-program/);
   });
 });
-
-function pavlosc(): string {
-  return join(installation(), "dist/native/pavlosc");
-}
-
-/** podman with everything of its own in the world's directory. */
-function client(at: World): (...args: string[]) => Outcome {
-  const path = (name: string) => join(at.home, name);
-  const config = at.write("containers.conf", '[engine]\nlock_type = "file"\nevents_logger = "none"\n');
-  expectCode(at.command("mkdir", "-m", "700", path("session")), 0);
-  const variables = [`XDG_RUNTIME_DIR=${path("session")}`, `CONTAINERS_CONF=${config}`];
-  const places = ["--root", path("storage"), "--runroot", path("runroot"), "--tmpdir", path("tmp")];
-  const choices = ["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--runtime", pavlosc()];
-  return (...args) => at.command("env", ...variables, "podman", ...places, ...choices, ...args);
-}
-
-/** Where root's containers have their cgroups: podman leaves the directory above them. */
-function parent(at: World): string[] {
-  return at.caller.kind === "root" ? ["--cgroup-parent", `/${basename(at.directory)}`] : [];
-}
-
-function removeParents(at: World): void {
-  const name = basename(at.directory);
-  const find = () => at.command("find", "/sys/fs/cgroup", "-maxdepth", "2", "-name", name).stdout.trim();
-  // What podman has ended may need a moment to be gone.
-  const end = Date.now() + 30_000;
-  while (find() !== "" && Date.now() < end) {
-    at.command("find", ...find().split("\n"), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";");
-  }
-  expect(find()).toBe("");
-}
-
-/** Ends the process that holds a user's podman's namespaces open. */
-function endPause(at: World): void {
-  const files = at.command("find", at.home, "-name", "pause.pid").stdout.split("\n");
-  for (const file of files.filter((path) => path !== "")) process.kill(Number(readFileSync(file, "utf8")));
-  const end = Date.now() + 30_000;
-  const alive = () => leftovers(at.directory).some((line) => line.startsWith("process"));
-  while (alive() && Date.now() < end) at.command("sleep", "0.05");
-}

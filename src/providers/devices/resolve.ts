@@ -12,7 +12,7 @@ import { attachmentOfDevices } from "./cdi/apply.ts";
 import { readSpecs } from "./cdi/read.ts";
 import { findDevices } from "./cdi/resolve.ts";
 import { attachNode } from "./nodes.ts";
-import type { Skeleton } from "./nvidia/attach.ts";
+import type { Place, Skeleton } from "./nvidia/attach.ts";
 import { type Found, lookForDriver, resolveGpus } from "./nvidia/resolve.ts";
 
 /** What images ask of the machine is in their variables; which those are only their provider knows. */
@@ -113,7 +113,7 @@ async function attachGpus(
     found: machine.driver(),
     request: {
       gpus: { ...gpus, want: own },
-      readonly: environment.readonly,
+      place: placeIn(tools, machine, environment),
       variables: machine.variables(environment),
       masks: environment.security.masks && !environment.security.privileged,
       store: join(storePath(tools.paths), "drivers"),
@@ -127,6 +127,13 @@ async function attachGpus(
     skeletons: skeleton === null ? [] : [skeleton],
     notices,
   });
+}
+
+/** What can be put into the root of an environment. */
+function placeIn({ host }: Tools, { tree }: Machine, { rootfs, readonly }: Environment): Place {
+  if (rootfs.kind !== "host") return readonly ? "readonly" : "writable";
+  if (tree.root === "") return "shared";
+  return readonly || host.caller.uid !== 0 ? "closed" : "writable";
 }
 
 async function attachCdi(

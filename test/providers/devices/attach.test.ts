@@ -40,7 +40,7 @@ function attach(name: MachineName, changes: Partial<Gpus> = {}, more: Partial<At
     chosen: chosen.value,
     root: tree.root,
     store: "/store",
-    readonly: false,
+    place: "writable",
     params: null,
     ...more,
   });
@@ -150,8 +150,26 @@ describe("the files of a driver inside", () => {
     expect(cuda?.source).toBe(join(machine("split").root, `/usr/local/nvidia/lib64/libcuda.so.${version}`));
   });
 
+  it("in the machine's own root are where they are: only what nothing else finds is told", () => {
+    const here = { place: "shared", root: "" } as const;
+    const usual = attach("laptop", {}, here);
+    expect([usual.mounts, usual.loader, usual.path]).toEqual([[], [], []]);
+    expect(usual.env).toEqual({ NVIDIA_VISIBLE_DEVICES: "void" });
+    expect(usual.nodes.map(({ path }) => path)).toContain("/dev/nvidia0");
+    const split = attach("split", {}, here);
+    expect(split.path).toEqual(["/usr/local/nvidia/bin"]);
+    expect(split.env.LD_LIBRARY_PATH).toBe("/usr/local/nvidia/lib64");
+  });
+
+  it("of a driver elsewhere lie in /run where a user has the machine's root", () => {
+    const { mounts, loader, env, path } = attach("laptop", {}, { place: "closed" });
+    expect(mounts.every(({ destination }) => destination.startsWith("/run/nvidia/driver"))).toBe(true);
+    expect(loader).toEqual([]);
+    expect([env.LD_LIBRARY_PATH, path]).toEqual(["/run/nvidia/driver/lib64", ["/run/nvidia/driver/bin"]]);
+  });
+
   it("in a read-only root need no place of their own", () => {
-    const { mounts, loader, env } = attach("laptop", {}, { readonly: true });
+    const { mounts, loader, env } = attach("laptop", {}, { place: "readonly" });
     expect(mounts.every(({ destination }) => destination.startsWith("/usr/local/nvidia"))).toBe(true);
     expect(loader).toEqual([]);
     expect(env.LD_LIBRARY_PATH).toBe("/usr/local/nvidia/lib64");

@@ -1,13 +1,22 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { GpuCapability, Gpus } from "../../../model/gpus.ts";
+import { unreachable } from "../../../model/result.ts";
 import type { OciMount } from "../../provider.ts";
 import { type AttachedNode, type Attachment, nothing } from "../attachment.ts";
 import type { Driver, DriverFile, DriverFiles, Library, Node } from "./model.ts";
 import { type Chosen, keyOf } from "./select.ts";
 
-/** Where the driver is inside: the place that NVIDIA's images expect, so that their PATH has it already. */
-export const inside = "/usr/local/nvidia";
+/** What can be put into a root. */
+export type Place =
+  /** Whatever is needed, wherever it belongs. */
+  | "writable"
+  /** Only what is mounted on a directory that is there. */
+  | "readonly"
+  /** It is the machine's own root, and the driver's files are in it already. */
+  | "shared"
+  /** The machine's own root as a user has it, with a driver that is elsewhere: nothing but what is in /run. */
+  | "closed";
 
 export interface Attaching {
   readonly gpus: Gpus;
@@ -18,8 +27,7 @@ export interface Attaching {
   readonly root: string;
   /** Holds the prebuilt directories. */
   readonly store: string;
-  /** The root is read-only: only what needs no place in it comes in. */
-  readonly readonly: boolean;
+  readonly place: Place;
   /** /proc/driver/nvidia/params where that is to be seen changed; null: /proc stays as it is. */
   readonly params: string | null;
 }
@@ -36,48 +44,99 @@ export interface Skeleton {
 
 /** Everything that the chosen GPUs need inside. Pure. */
 export function attachmentOf(attaching: Attaching): Attachment {
-  const { gpus, driver, chosen, root, readonly } = attaching;
-  const libraries = librariesOf(attaching);
+  const { gpus, driver, chosen, root, place } = attaching;
   const skeleton = skeletonOf(attaching);
-  const programs = filesOf(attaching).filter(({ kind }) => kind === "binary");
-  const placed = readonly ? [] : filesOf(attaching).filter(({ kind }) => kind !== "binary");
-  const directories = (["lib64", "lib"] as const).flatMap((name) => {
-    const names = libraries
-      .filter((library) => folderOf(library) === name)
-      .flatMap(({ file, links }) => [file, ...links]);
-    return names.length > 0 && name === "lib64"
-      ? [{ directory: `${inside}/${name}`, names: names.sort() }]
-      : [];
-  });
-  const files = [
-    ...libraries.map((library) =>
-      bind(join(root, library.path), `${inside}/${folderOf(library)}/${library.file}`),
-    ),
-    ...programs.map(({ path, target }) => bind(join(root, path), `${inside}/bin/${target}`)),
-  ];
   return {
     ...nothing,
+    ...(place === "shared" ? inPlace(attaching) : broughtIn(attaching, skeleton)),
     nodes: nodesOf(attaching).map((node) => attachedNode(node, root)),
-    mounts: [
-      ...(files.length > 0 ? [bind(skeleton.directory, inside), ...files] : []),
-      ...placed.map((file) => placedMount(file, root)),
-      ...procMounts(attaching, skeleton),
-    ],
-    loader: readonly ? [] : directories,
-    env: {
-      NVIDIA_VISIBLE_DEVICES: "void",
-      ...(readonly && directories.length > 0 ? { LD_LIBRARY_PATH: `${inside}/lib64` } : {}),
-    },
-    path: programs.length > 0 ? [`${inside}/bin`] : [],
     gpus: chosen.map(keyOf),
     about: { driver: driver.version, capabilities: gpus.capabilities.join(" ") },
   };
 }
 
+type Parts = Pick<Attachment, "mounts" | "loader" | "env" | "path">;
+const attached = { NVIDIA_VISIBLE_DEVICES: "void" };
+
+/** The driver in a directory of its own, where its files are those of the machine. */
+function broughtIn(attaching: Attaching, skeleton: Skeleton): Parts {
+  const { place, root } = attaching;
+  const home = homeOf(place);
+  const libraries = librariesOf(attaching);
+  const programs = filesOf(attaching).filter(isProgram);
+  const names = libraries
+    .filter((library) => folderOf(library) === "lib64")
+    .flatMap(({ file, links }) => [file, ...links]);
+  const files = [
+    ...libraries.map((library) =>
+      bind(join(root, library.path), `${home}/${folderOf(library)}/${library.file}`),
+    ),
+    ...programs.map(({ path, target }) => bind(join(root, path), `${home}/bin/${target}`)),
+  ];
+  const loader = names.length > 0 ? [{ directory: `${home}/lib64`, names: names.sort() }] : [];
+  const isTold = place === "writable";
+  return {
+    mounts: [
+      ...(files.length > 0 ? [bind(skeleton.directory, home), ...files] : []),
+      ...placedFiles(attaching).map((file) => placedMount(file, root)),
+      ...procMounts(attaching, skeleton),
+    ],
+    loader: isTold ? loader : [],
+    env: { ...attached, ...(isTold || names.length === 0 ? {} : { LD_LIBRARY_PATH: `${home}/lib64` }) },
+    path: programs.length > 0 ? [`${home}/bin`] : [],
+  };
+}
+
+/** Directories that every loader, and every PATH, has by itself. */
+const usual = /^\/(usr\/)?(s?bin|lib(64|\/[a-z0-9_]+-linux-gnu)?)$/;
+
+/** The driver where it is: only what the loader and PATH do not know is told, and sockets are brought. */
+function inPlace(attaching: Attaching): Parts {
+  const unusual = (paths: readonly string[]) =>
+    [...new Set(paths.map((path) => dirname(path)))].filter((directory) => !usual.test(directory));
+  const native = librariesOf(attaching).filter(({ bits }) => bits === 64);
+  const libraries = unusual(native.map(({ path }) => path));
+  const programs = filesOf(attaching).filter(isProgram);
+  return {
+    mounts: [
+      ...placedFiles(attaching).map((file) => placedMount(file, attaching.root)),
+      ...procMounts(attaching, skeletonOf(attaching)),
+    ],
+    loader: [],
+    env: { ...attached, ...(libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(":") } : {}) },
+    path: unusual(programs.map(({ path }) => path)),
+  };
+}
+
+/**
+ * Where the driver is inside: the place that NVIDIA's images expect, so that their PATH has it already.
+ * /run is everybody's own.
+ */
+const homeOf = (place: Place): string => (place === "closed" ? "/run/nvidia/driver" : "/usr/local/nvidia");
+
+/** Files that keep their place, as far as there can be one. */
+function placedFiles(attaching: Attaching): readonly DriverFile[] {
+  const files = filesOf(attaching).filter((file) => !isProgram(file));
+  const isOwn = ({ target }: DriverFile) => /^\/(run|tmp)\//.test(target);
+  switch (attaching.place) {
+    case "writable":
+      return files;
+    case "readonly":
+      return [];
+    case "shared":
+    case "closed":
+      return files.filter(isOwn);
+    default:
+      return unreachable(attaching.place);
+  }
+}
+
+const isProgram = ({ kind }: DriverFile): boolean => kind === "binary";
+
 /** Named by its content, so that it is made once and never changed. */
 export function skeletonOf(attaching: Attaching): Skeleton {
   const libraries = librariesOf(attaching);
-  const programs = filesOf(attaching).filter(({ kind }) => kind === "binary");
+  const programs = filesOf(attaching).filter(isProgram);
   const files = [
     ...libraries.map((library) => `${folderOf(library)}/${library.file}`),
     ...programs.map(({ target }) => `bin/${target}`),

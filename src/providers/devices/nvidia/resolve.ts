@@ -4,7 +4,7 @@ import { failure, type Result, success } from "../../../model/result.ts";
 import type { Notice } from "../../../model/source.ts";
 import type { Tools } from "../../tools.ts";
 import { type Attachment, nothing } from "../attachment.ts";
-import { attachmentOf, librariesOf, type Skeleton, skeletonOf } from "./attach.ts";
+import { attachmentOf, librariesOf, type Place, type Skeleton, skeletonOf } from "./attach.ts";
 import { cachedFiles } from "./cache.ts";
 import { detailsOf } from "./details.ts";
 import { findDriver, findDriverFiles } from "./discover.ts";
@@ -37,7 +37,7 @@ export interface Resolved {
 
 export interface GpuRequest {
   readonly gpus: Gpus;
-  readonly readonly: boolean;
+  readonly place: Place;
   /** Directory for prebuilt directories. */
   readonly store: string;
   readonly used: ReadonlySet<string>;
@@ -87,7 +87,7 @@ export function resolveGpus(
     chosen: chosen.value,
     root: tree.root,
     store: request.store,
-    readonly: request.readonly,
+    place: request.place,
     params: paramsOf(tree, request),
   };
   const attachment = attachmentOf(attaching);
