@@ -24,6 +24,7 @@ export interface Attachment {
 }
 
 export interface AttachedNode extends OciDevice {
+  /** r, w or rw; empty: no rule allows it. */
   readonly access: string;
 }
 
@@ -85,7 +86,7 @@ export function joined(parts: readonly Attachment[]): Attachment {
 /** Rules that allow exactly the nodes; making nodes is never part of it. */
 export const rulesOf = (nodes: readonly AttachedNode[]): readonly OciDeviceRule[] =>
   nodes
-    .filter(({ type }) => type !== "p")
+    .filter(({ type, access }) => type !== "p" && access !== "")
     .map(({ type, major = 0, minor = 0, access }) => ({
       allow: true,
       type: type === "b" ? "b" : "c",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { type DriverTree, driverTree } from "../../../src/host/driver-tree.ts";
+import { rulesOf } from "../../../src/providers/devices/attachment.ts";
 import { attachmentOfDevices } from "../../../src/providers/devices/cdi/apply.ts";
 import { readSpecs } from "../../../src/providers/devices/cdi/read.ts";
 import { findDevices } from "../../../src/providers/devices/cdi/resolve.ts";
@@ -198,6 +199,53 @@ describe.runIf(isRoot)("CDI files", () => {
       gpus: [],
       about: {},
     });
+  });
+
+  it("may have every field of version 1.1.0, and keys with nothing after them", async () => {
+    const edits = {
+      netDevices: [{ hostInterfaceName: "eth1", name: "net0" }],
+      intelRdt: {
+        closID: "class",
+        l3CacheSchema: "L3:0=f",
+        memBwSchema: "MB:0=20",
+        schemata: ["L3:0=f"],
+        enableMonitoring: true,
+      },
+      additionalGids: null,
+    };
+    const devices = [
+      ...everything.devices,
+      { name: "0", containerEdits: { ...edits, deviceNodes: [{ path: "/dev/none", permissions: "none" }] } },
+    ];
+    write("/etc/cdi/all.json", { ...everything, containerEdits: null, devices });
+    const { specs, problems } = await readSpecs(tree);
+    expect(problems).toEqual([]);
+    expect(specs[0]?.cdi.devices).toHaveLength(3);
+    expect(specs[0]?.cdi.devices[2]?.containerEdits).toMatchObject({ intelRdt: edits.intelRdt });
+    expect(specs[0]?.cdi.containerEdits).toBeUndefined();
+  });
+
+  it("with permissions none give a node that no rule allows", async () => {
+    const node = { path: "/dev/x", type: "c", major: 240, minor: 1, permissions: "none" };
+    const device = { name: "x", containerEdits: { deviceNodes: [node] } };
+    write("/etc/cdi/none.json", { cdiVersion: "0.3.0", kind: "a.com/b", devices: [device] });
+    const attached = await attach("a.com/b=x");
+    if (!("nodes" in attached)) throw new Error(attached.message);
+    expect([attached.nodes.length, rulesOf(attached.nodes)]).toEqual([1, []]);
+  });
+
+  it.each([
+    ["1.1.0", { netDevices: [{ hostInterfaceName: "a", name: "b" }] }, /netDevices needs 1\.1\.0/],
+    ["1.1.0", { intelRdt: { schemata: [] } }, /schemata or enableMonitoring/],
+    ["0.7.0", { additionalGids: [1] }, /additionalGids/],
+    ["0.5.0", { deviceNodes: [{ path: "/dev/a", hostPath: "/dev/b" }] }, /hostPath/],
+    ["0.4.0", { mounts: [{ hostPath: "/a", containerPath: "/a", type: "tmpfs" }] }, /type of a mount/],
+  ])("need at least version %s for what is newer", async (version, containerEdits, message) => {
+    const spec = { kind: "a.com/b", devices: [{ name: "x", containerEdits }] };
+    write("/etc/cdi/old.json", { cdiVersion: "0.3.0", ...spec });
+    expect((await readSpecs(tree)).problems[0]?.message).toMatch(message);
+    write("/etc/cdi/old.json", { cdiVersion: version, ...spec });
+    expect((await readSpecs(tree)).problems).toEqual([]);
   });
 
   it("in /var/run/cdi win over those in /etc/cdi; twice in one directory is a conflict", async () => {

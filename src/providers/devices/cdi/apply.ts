@@ -85,9 +85,13 @@ function nodeOf(tree: DriverTree, node: CdiNode): AttachedNode | null {
     fileMode: node.fileMode ?? (there === null ? 0o666 : there.mode & 0o777),
     uid: node.uid ?? there?.uid ?? 0,
     gid: node.gid ?? there?.gid ?? 0,
-    access: (node.permissions ?? "rw").replace("m", "") || "rw",
+    access: accessOf(node),
   };
 }
+
+/** Without making nodes; `none` is a node that nobody may open. */
+const accessOf = ({ permissions = "" }: CdiNode): string =>
+  permissions === "none" ? "" : permissions.replace("m", "") || "rw";
 
 function mountOf(tree: DriverTree, { hostPath, containerPath, type, options }: CdiMount): OciMount {
   const given = options ?? ["ro", "nosuid", "nodev", "rbind", "rprivate"];

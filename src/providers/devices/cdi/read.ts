@@ -2,6 +2,7 @@ import type { Document, LineCounter } from "yaml";
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import type { Problem } from "../../../model/source.ts";
 import type { Cdi } from "../../../oci/cdi.gen.ts";
+import { newerThanSaid } from "./minimum.ts";
 
 /** A CDI file that is in order. */
 export interface Spec {
@@ -65,8 +66,16 @@ async function readSpec(tree: DriverTree, file: string): Promise<Read> {
     );
   }
   const { cdiDocument } = await import("./schema.ts");
-  const checked = cdiDocument.safeParse(parsed.toJS());
-  if (checked.success) return { cdi: checked.data as Cdi };
+  const checked = cdiDocument.safeParse(withoutNull(parsed.toJS()));
+  if (checked.success) {
+    const cdi = checked.data as Cdi;
+    const newer = newerThanSaid(cdi);
+    if (newer === null) return { cdi };
+    return wrong(`the CDI file says version ${cdi.cdiVersion}, but ${newer.part} needs ${newer.version}`, {
+      place: { file: shown, ...placeIn(parsed, lines, ["cdiVersion"]) },
+      hint: `write cdiVersion: "${newer.version}"`,
+    });
+  }
   const [issue] = checked.error.issues;
   const path = (issue?.path ?? []).filter((part) => typeof part !== "symbol");
   const extra = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
@@ -75,6 +84,14 @@ async function readSpec(tree: DriverTree, file: string): Promise<Read> {
     place: { file: shown, ...placeIn(parsed, lines, extra === undefined ? path : [...path, extra]) },
     hint: "docs: https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md",
   });
+}
+
+/** Nothing after a key is the same as no such key. */
+function withoutNull(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNull);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, one]) => one !== null);
+  return Object.fromEntries(entries.map(([key, one]) => [key, withoutNull(one)]));
 }
 
 /** Where a value is, or the nearest above it that exists. */
