@@ -1,5 +1,13 @@
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import { numbersOf } from "./devices.ts";
 import { errnoOf, isMissing } from "./errno.ts";
 
@@ -36,13 +44,12 @@ export interface TreeStatus {
 }
 
 export function driverTree(root: string): DriverTree {
-  const at = (path: string): string | null => {
-    const real = realWithin(root, path);
-    return real === null ? null : join(root, real);
-  };
+  // A look at a machine asks for hundreds of files in the same few directories.
+  const walk: Walk = { root, directories: new Set() };
+  const find = (path: string) => findWithin(walk, path);
   const read = <T>(path: string, work: (file: string) => T): T | null => {
-    const file = root === "" ? path : at(path);
-    return file === null ? null : unlessClosed(() => work(file));
+    const real = root === "" ? path : (find(path)?.path ?? null);
+    return real === null ? null : unlessClosed(() => work(root + real));
   };
   return {
     root,
@@ -51,10 +58,10 @@ export function driverTree(root: string): DriverTree {
     part: (path, from, length) => read(path, (file) => partOf(file, from, length)),
     list: (path) => read(path, (file) => readdirSync(file).sort()) ?? [],
     status: (path) => {
-      const file = at(path);
-      return file === null ? null : unlessClosed(() => statusOf(file));
+      const found = find(path);
+      return found === null ? null : statusOf(found.stats);
     },
-    real: (path) => realWithin(root, path),
+    real: (path) => find(path)?.path ?? null,
   };
 }
 
@@ -62,8 +69,7 @@ export function driverTree(root: string): DriverTree {
 export const driverTreeOf = (env: Readonly<Record<string, string | undefined>>): DriverTree =>
   driverTree((env.PAVLOS_DRIVER_ROOT ?? "").replace(/\/+$/, ""));
 
-function statusOf(file: string): TreeStatus {
-  const stats = lstatSync(file);
+function statusOf(stats: Stats): TreeStatus {
   const { uid, gid, mode, size, mtimeMs } = stats;
   const kind = stats.isFile()
     ? "file"
@@ -89,21 +95,40 @@ function partOf(file: string, from: number, length: number): Uint8Array {
   }
 }
 
-/** Follows links as if `root` were /. */
-function realWithin(root: string, path: string): string | null {
+interface Walk {
+  readonly root: string;
+  /** Known to be directories, not links to some: within one look they stay that. */
+  readonly directories: Set<string>;
+}
+
+interface Place {
+  /** Within the root, without links. */
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/** Follows links as if `root` were /. Null: it leads nowhere. */
+function findWithin({ root, directories }: Walk, path: string): Place | null {
   const left = path.split("/").filter((part) => part !== "" && part !== ".");
   let done = "";
   let links = 0;
+  let last: Stats | null = null;
   for (let part = left.shift(); part !== undefined; part = left.shift()) {
+    last = null;
     if (part === "..") {
       done = done.slice(0, Math.max(0, done.lastIndexOf("/")));
       continue;
     }
     const next = `${done}/${part}`;
-    const stats = unlessClosed(() => lstatSync(root + next));
+    if (left.length > 0 && directories.has(next)) {
+      done = next;
+      continue;
+    }
+    const stats = statsOf(root + next);
     if (stats === null) return null;
     if (!stats.isSymbolicLink()) {
-      done = next;
+      if (stats.isDirectory()) directories.add(next);
+      [done, last] = [next, stats];
       continue;
     }
     links += 1;
@@ -112,8 +137,13 @@ function realWithin(root: string, path: string): string | null {
     if (target.startsWith("/")) done = "";
     left.unshift(...target.split("/").filter((piece) => piece !== "" && piece !== "."));
   }
-  return done === "" ? "/" : done;
+  const real = done === "" ? "/" : done;
+  const stats = last ?? statsOf(root === "" ? real : root + done);
+  return stats === null ? null : { path: real, stats };
 }
+
+const statsOf = (path: string): Stats | null =>
+  unlessClosed(() => lstatSync(path, { throwIfNoEntry: false }) ?? null);
 
 function unlessClosed<T>(read: () => T): T | null {
   try {

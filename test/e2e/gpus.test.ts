@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { GpuRow } from "../../src/model/gpus.ts";
@@ -165,53 +156,6 @@ describe.each(callers())("GPUs as $kind", (caller) => {
     expect(expectCode(pavlos("diff"), 2).stdout).toContain("no NVIDIA driver is loaded");
     expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toContain("no NVIDIA driver is loaded");
     expect(at.ps("gpu").pid).toBe(pid);
-  });
-
-  it("cannot be had by tricks of a root, of CDI files, or by making nodes", () => {
-    machine("laptop");
-    const victim = join(at.directory, "victim");
-    mkdirSync(victim, { mode: 0o777 });
-    symlinkSync(victim, join(at.project, "root/usr/local"));
-    symlinkSync(join(victim, "cache"), join(at.project, "root/etc/ld.so.cache"));
-    write("gpus: all", "security: {capabilities: {add: [MKNOD]}}");
-    const applied = pavlos("apply", "--yes");
-    expect(readdirSync(victim)).toEqual([]);
-    if (applied.code === 0) expectCode(pavlos("destroy", "--yes"), 0);
-    rmSync(join(at.project, "root/usr/local"));
-    // An ordinary user's CDI file, and one of root's whose hook must not see the environment of an image.
-    const tree = env.PAVLOS_DRIVER_ROOT ?? "";
-    const hook = join(tree, "usr/bin/hook");
-    writeFileSync(hook, '#!/bin/sh\n{ /usr/bin/env; pwd; } >"${0%/*}/said"\n', { mode: 0o755 });
-    chmodSync(join(tree, "usr/bin"), 0o777);
-    const device = (name: string, containerEdits: object) =>
-      JSON.stringify({
-        cdiVersion: "0.6.0",
-        kind: `${name}.com/x`,
-        devices: [{ name: "a", containerEdits }],
-      });
-    mkdirSync(join(tree, "etc/cdi"), { recursive: true });
-    writeFileSync(
-      join(tree, "etc/cdi/mine.json"),
-      device("mine", {
-        env: ["FROM=mine"],
-        hooks: [{ hookName: "createRuntime", path: hook, args: ["hook"], env: ["LD_PRELOAD=/x"] }],
-      }),
-    );
-    writeFileSync(
-      join(tree, "etc/cdi/forged.json"),
-      device("forged", { mounts: [{ hostPath: "/root", containerPath: "/x" }] }),
-    );
-    chownSync(join(tree, "etc/cdi/forged.json"), 12_345, 12_345);
-    write("devices: [forged.com/x=a]");
-    expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toContain("it is not trusted");
-    write("devices: [mine.com/x=a]", "env: {LD_PRELOAD: /evil.so}");
-    expectCode(pavlos("apply", "--yes"), 0);
-    expect(readFileSync(join(tree, "usr/bin/said"), "utf8").replace(/^(PWD|SHLVL|_)=.*\n/gm, "")).toBe("/\n");
-    expect(
-      inside(
-        "echo $FROM; mknod /tmp/n c 195 0 2>/dev/null; head -c 1 /tmp/n 2>&1; ls /dev | grep -c nvidia; true",
-      ),
-    ).toMatch(/^mine\n.*(not permitted|No such file).*\n0$/);
   });
 });
 
