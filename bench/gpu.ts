@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { machines } from "../test/fixtures/nvidia/machines.ts";
@@ -9,7 +9,7 @@ import { writeRoot } from "./services.ts";
 import { type Timed, time } from "./timer.ts";
 import type { Tools } from "./tools.ts";
 
-const rounds = 15;
+const rounds = 25;
 
 /**
  * What GPUs cost: a start with the eight of a fixture (a DGX H100, the full set of libraries) against the
@@ -22,30 +22,39 @@ export function gpu(tools: Tools): Suite {
   try {
     const root = join(directory, "root");
     writeRoot(root);
-    const without = project(tools, { directory, root, name: "without", gpus: "none" });
-    const all = project(tools, { directory, root, name: "all", gpus: "{capabilities: [all]}" });
-    const measured = time(tools.timer, [without, all], { rounds, warmup: 2 });
-    const [before, after] = [measured.get("without"), measured.get("all")];
-    const failed = [before, after].find((figures) => figures !== undefined && figures.failed > 0);
-    const found = discovery();
+    const place = { directory, root };
+    const without = project(tools, { ...place, name: "without", gpus: "none" });
+    const all = project(tools, { ...place, name: "all", gpus: "{capabilities: [all]}" });
+    const starts = [without, all].map((one) => start(tools, directory, one));
+    const looks = ["cold", "cached"].map((name) => look(directory, name));
     return {
       title: "GPUs",
       about:
-        "A fixture with 8 GPUs and the full set of libraries. The budget for attaching is 5 ms, for the look 10 ms.",
+        "A fixture with 8 GPUs and the full set of libraries. Budgets: 5 ms for attaching (with GPUs against the same start without), 10 ms for the look at a machine by a process that has just begun.",
       rows: [
-        {
-          what: "apply of 1, with 8 GPUs and all capabilities",
-          "with (ms)": after?.wallMs ?? null,
-          "without (ms)": before?.wallMs ?? null,
-          "difference (ms)": after?.wallMs && before?.wallMs ? after.wallMs - before.wallMs : null,
-          ...(failed ? { note: failed.error.trim().slice(0, 200) } : {}),
-        },
-        { what: "look at the machine, first in a process", "with (ms)": found } satisfies Row,
+        compared(tools, "apply of 1, with 8 GPUs and all capabilities", [without, all]),
+        compared(tools, "of that, pavlosc: start of the same bundles until the end of /bin/true", starts),
+        { what: "look at the machine, first of a boot or driver", "with (ms)": looks[0] ?? null },
+        { what: "look at the machine, driver known", "with (ms)": looks[1] ?? null },
       ],
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The second against the first, in turn. */
+function compared(tools: Tools, what: string, commands: readonly Timed[]): Row {
+  const measured = time(tools.timer, commands, { rounds, warmup: 3 });
+  const [before, after] = commands.map(({ name }) => measured.get(name));
+  const failed = [before, after].find((figures) => figures !== undefined && figures.failed > 0);
+  return {
+    what,
+    "with (ms)": after?.wallMs ?? null,
+    "without (ms)": before?.wallMs ?? null,
+    "difference (ms)": after?.wallMs && before?.wallMs ? after.wallMs - before.wallMs : null,
+    ...(failed ? { note: failed.error.trim().slice(0, 200) } : {}),
+  };
 }
 
 interface Wanted {
@@ -67,17 +76,40 @@ function project({ pavlos }: Tools, { directory, root, name, gpus }: Wanted): Ti
   };
 }
 
+/** The bundle that an apply leaves, with a command that ends at once, by pavlosc alone. */
+function start({ pavlosc }: Tools, directory: string, { name, argv }: Timed): Timed {
+  const [pavlos = "", ...args] = argv;
+  for (const all of [args, ["-C", args[1] ?? "", "stop", "--quiet"]]) {
+    const done = spawnSync(pavlos, all, { encoding: "utf8" });
+    if (done.status !== 0) throw new Error(done.stderr);
+  }
+  const environments = join(directory, "home/data/environments");
+  const id = readdirSync(environments).find((project) => project.startsWith(`${name}-`)) ?? "";
+  const bundle = join(environments, id, "gpu/bundle");
+  const config = readFileSync(join(bundle, "config.json"), "utf8");
+  // Numbers larger than JavaScript's are in it: the text stays.
+  const changed = config.replace(/"args":\[[^\]]*\]/, '"args":["/bin/true"]');
+  if (changed === config) throw new Error(`${bundle}/config.json has no command`);
+  writeFileSync(join(bundle, "config.json"), changed);
+  const state = join(directory, "state");
+  return { name, argv: [pavlosc, "--root", state, "run", "--bundle", bundle, `bench-${name}-{}`] };
+}
+
 /** Median of fresh processes, each timed by itself around the look alone. */
-function discovery(): number | null {
-  const source = `
-    const { driverTreeOf } = await import(${JSON.stringify(join(import.meta.dirname, "../src/host/driver-tree.ts"))});
-    const { findDriver, findDriverFiles } = await import(${JSON.stringify(join(import.meta.dirname, "../src/providers/devices/nvidia/discover.ts"))});
+function look(directory: string, how: string): number | null {
+  const source = (path: string) => JSON.stringify(join(import.meta.dirname, "../src", path));
+  const code = `
+    const { driverTreeOf } = await import(${source("host/driver-tree.ts")});
+    const { lookForDriver } = await import(${source("providers/devices/nvidia/resolve.ts")});
+    const { realFiles } = await import(${source("host/real-files.ts")});
+    const tools = { files: realFiles, paths: { run: process.argv[1] }, host: { kernel: "6.12.0" } };
     const begin = performance.now();
-    const tree = driverTreeOf(process.env);
-    findDriverFiles(tree, findDriver(tree), { arch: process.arch, kernel: "6.12.0" });
+    lookForDriver(driverTreeOf(process.env), tools);
     console.log(performance.now() - begin);`;
-  const times = Array.from({ length: rounds }, () => {
-    const done = spawnSync(process.execPath, ["--input-type=module", "-e", source], { encoding: "utf8" });
+  const times = Array.from({ length: rounds }, (_, round) => {
+    // A cache of its own is none: the look is a first one.
+    const run = join(directory, how === "cold" ? `run-${round}` : "run");
+    const done = spawnSync(process.execPath, ["--input-type=module", "-e", code, run], { encoding: "utf8" });
     if (done.status !== 0) throw new Error(done.stderr);
     return Number(done.stdout);
   }).sort((left, right) => left - right);

@@ -2,6 +2,7 @@
 //! loader, without ever running anything of it. glibc's has a cache, musl's a list of directories.
 
 mod cache;
+pub mod compat;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Deserialize;
 
+use self::compat::Compat;
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::root::{self, RootFd};
@@ -38,16 +40,20 @@ const CONF: &str = "00-pavlos.conf";
 const MAX: u64 = 16 << 20;
 
 /// Sets what the loader knows of these directories; all else stays. A root that cannot be written
-/// is left as it is.
-pub fn set(root: &RootFd, loaders: &[Loader]) -> Result<()> {
-    if loaders.is_empty() {
+/// is left as it is. The later ones answer first; before all what an image brings for CUDA.
+pub fn set(root: &RootFd, loaders: &[Loader], compat: Option<&Compat>) -> Result<()> {
+    if loaders.is_empty() && compat.is_none() {
         return Ok(());
     }
-    let musl = exists(root, MUSL.0);
-    let done = if musl {
+    let done = if exists(root, MUSL.0) {
         set_path(root, loaders)
     } else {
-        set_cache(root, loaders).and_then(|()| set_conf(root, loaders))
+        let mut all = loaders.to_vec();
+        all.extend(compat.map(|compat| compat::loader(root, compat)));
+        set_cache(root, &all).and_then(|()| {
+            all.reverse();
+            set_conf(root, &all)
+        })
     };
     match done {
         Err(error) if error.errno == Some(libc::EROFS) => {
@@ -218,11 +224,11 @@ mod tests {
     fn musl_gets_a_directory_more_and_loses_it_again() {
         let (directory, root) = root("musl");
         fs::write(directory.join(&MUSL.0[1..]), "").unwrap();
-        set(&root, &loader(&["libcuda.so.1"])).unwrap();
+        set(&root, &loader(&["libcuda.so.1"]), None).unwrap();
         let path = directory.join(&MUSL.1[1..]);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "/lib:/usr/local/lib:/usr/lib:/opt/driver\n");
-        set(&root, &loader(&[])).unwrap();
+        set(&root, &loader(&[]), None).unwrap();
         assert!(!path.exists());
         fs::remove_dir_all(directory).unwrap();
     }
@@ -233,7 +239,7 @@ mod tests {
         let victim = directory.with_extension("victim");
         fs::write(&victim, "mine").unwrap();
         std::os::unix::fs::symlink(&victim, directory.join("etc/ld.so.cache")).unwrap();
-        set(&root, &loader(&["libcuda.so.1"])).unwrap();
+        set(&root, &loader(&["libcuda.so.1"]), None).unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
         assert!(
             fs::symlink_metadata(directory.join("etc/ld.so.cache"))
@@ -242,7 +248,7 @@ mod tests {
         );
         let conf = directory.join("etc/ld.so.conf.d/00-pavlos.conf");
         assert_eq!(fs::read_to_string(&conf).unwrap(), "/opt/driver\n");
-        set(&root, &loader(&[])).unwrap();
+        set(&root, &loader(&[]), None).unwrap();
         assert!(!conf.exists());
         fs::remove_dir_all(directory).unwrap();
         fs::remove_file(victim).unwrap();

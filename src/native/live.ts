@@ -29,6 +29,8 @@ export interface DeviceRequest {
   readonly unlink?: readonly LiveLink[];
   /** Directories of libraries that the loader inside is to know; without names: to forget. */
   readonly loader?: readonly { readonly directory: string; readonly names: readonly string[] }[];
+  /** Libraries that an image may bring for CUDA, and the driver they are for; without one: to forget. */
+  readonly compat?: { readonly directory: string; readonly driver?: string };
   /** linux.resources.devices as it is to be, as a whole; absent: unchanged. Passed over without root. */
   readonly rules?: readonly OciDeviceRule[];
   readonly check?: boolean;

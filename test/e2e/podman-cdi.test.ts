@@ -9,6 +9,18 @@ import { parent, podmanClient, removeParents } from "./support/podman.ts";
 import { busyboxRoot } from "./support/roots.ts";
 import { expectCode, type Outcome, type World, world } from "./support/world.ts";
 
+const fixtures: readonly MachineName[] = [
+  "dgx",
+  "proprietary",
+  "mig",
+  "split",
+  "laptop",
+  "unopened",
+  "excluded",
+  "wsl",
+  "tegra",
+];
+
 /** Of each node its path and numbers; then where something is mounted. */
 const script =
   "busybox find /dev -type c -exec busybox stat -c '%n %t:%T' {} +; busybox awk '{ print \"at\", $5 }' /proc/self/mountinfo";
@@ -43,24 +55,23 @@ describe.each(callers().filter(({ kind }) => kind === "root"))("podman as $kind"
       ...["--rootfs", join(at.project, "root"), "/bin/sh", "-c", script],
     );
 
-  it.each(
-    (Object.keys(machines) as MachineName[]).filter(
-      (name) => !["none", "mismatch", "toolkit"].includes(name),
-    ),
-  )("gives the GPUs of %s by the CDI file that pavlos wrote, and no others by another name", (name) => {
-    const root = writeTree(join(at.directory, name.replaceAll(" ", "-")), machines[name]);
-    const file = join(at.directory, "etc/cdi/nvidia.json");
-    const env = { PAVLOS_DRIVER_ROOT: root };
-    expectCode(at.pavlosWith({ env }, "gpu", "cdi", "--output", file), 0);
-    const seen = expectCode(give("nvidia.com/gpu=all"), 0).stdout.split("\n");
-    const nodes = seen
-      .filter((line) => line.startsWith("/dev/") && !others.test(line))
-      .map((line) => line.replace(/\S+$/, decimal));
-    const expected = Object.entries(machines[name].nodes)
-      .map(([path, [major, minor]]) => `${path} ${major}:${minor}`)
-      .filter((line) => !others.test(line) && !(name === "excluded" && excluded.test(line)));
-    expect(nodes.sort()).toEqual(expected.sort());
-    expect(seen.filter((line) => /^at \S+\/libcuda\.so\.1$/.test(line))).toHaveLength(1);
-    expect(expectCode(give("nvidia.com/gpu=99"), 126).stderr).toMatch(/unresolvable CDI devices.*gpu=99/);
-  });
+  it.each(fixtures)(
+    "gives the GPUs of %s by the CDI file that pavlos wrote, and no others by another name",
+    (name) => {
+      const root = writeTree(join(at.directory, name.replaceAll(" ", "-")), machines[name]);
+      const file = join(at.directory, "etc/cdi/nvidia.json");
+      const env = { PAVLOS_DRIVER_ROOT: root };
+      expectCode(at.pavlosWith({ env }, "gpu", "cdi", "--output", file), 0);
+      const seen = expectCode(give("nvidia.com/gpu=all"), 0).stdout.split("\n");
+      const nodes = seen
+        .filter((line) => line.startsWith("/dev/") && !others.test(line))
+        .map((line) => line.replace(/\S+$/, decimal));
+      const expected = Object.entries(machines[name].nodes)
+        .map(([path, [major, minor]]) => `${path} ${major}:${minor}`)
+        .filter((line) => !others.test(line) && !(name === "excluded" && excluded.test(line)));
+      expect(nodes.sort()).toEqual(expected.sort());
+      expect(seen.filter((line) => /^at \S+\/libcuda\.so\.1$/.test(line))).toHaveLength(1);
+      expect(expectCode(give("nvidia.com/gpu=99"), 126).stderr).toMatch(/unresolvable CDI devices.*gpu=99/);
+    },
+  );
 });

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::error::Result;
 use crate::live::links::{self, Link};
+use crate::loader::compat::Compat;
 use crate::loader::{self, Loader};
 use crate::root::RootFd;
 use crate::spec;
@@ -16,6 +17,7 @@ struct Drivers {
     links: Vec<Link>,
     #[serde(default)]
     loader: Vec<Loader>,
+    compat: Option<Compat>,
 }
 
 pub fn set(root: &RootFd, text: &str) -> Result<()> {
@@ -23,5 +25,5 @@ pub fn set(root: &RootFd, text: &str) -> Result<()> {
     for link in &drivers.links {
         links::make(root, link)?;
     }
-    loader::set(root, &drivers.loader)
+    loader::set(root, &drivers.loader, drivers.compat.as_ref())
 }

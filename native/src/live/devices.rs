@@ -16,6 +16,7 @@ use crate::live::holders::{self, Sought};
 use crate::live::links::{self, Link};
 use crate::live::rules::Setter;
 use crate::live::{Failure, Outcome, Request, Target, umount};
+use crate::loader::compat::Compat;
 use crate::loader::{self, Loader};
 use crate::spec::linux::Device;
 use crate::spec::resources::DeviceRule;
@@ -38,6 +39,8 @@ pub struct Item {
     /// Directories of libraries that the loader inside is to know, or, without names, to forget.
     #[serde(default)]
     loader: Vec<Loader>,
+    /// Libraries that an image may bring for CUDA, and the driver that they would be used with.
+    compat: Option<Compat>,
     /// linux.resources.devices as it is to be, as a whole; absent: unchanged.
     rules: Option<Vec<DeviceRule>>,
     /// Changes nothing: would the removal be possible?
@@ -120,7 +123,7 @@ fn perform(inside: &Inside, item: &Item, nodes: Vec<Node<'_>>, setter: Option<&S
     let mut made: Vec<&Device> = Vec::new();
     let mut linked: Vec<&Link> = Vec::new();
     let added = add_all(inside, item, nodes, (&mut made, &mut linked))
-        .and_then(|()| loader::set(&inside.root, &item.loader))
+        .and_then(|()| loader::set(&inside.root, &item.loader, item.compat.as_ref()))
         .and_then(|()| setter.map_or(Ok(()), Setter::set));
     if let Err(error) = added {
         // The first error is the one to show; what cannot be undone is harmless without its rule.

@@ -12,6 +12,8 @@ export interface Attachment {
   readonly links: readonly LiveLink[];
   /** Directories of libraries for the dynamic loader inside. */
   readonly loader: readonly { readonly directory: string; readonly names: readonly string[] }[];
+  /** Newer CUDA libraries that a root may bring are used with a driver of this version; null: none are. */
+  readonly compat: string | null;
   readonly env: Readonly<Record<string, string>>;
   /** Directories for the end of PATH. */
   readonly path: readonly string[];
@@ -47,6 +49,7 @@ export const nothing: Attachment = {
   mounts: [],
   links: [],
   loader: [],
+  compat: null,
   env: {},
   path: [],
   hooks: [],
@@ -74,6 +77,7 @@ export function joined(parts: readonly Attachment[]): Attachment {
       parts.flatMap(({ loader }) => loader),
       ({ directory }) => directory,
     ),
+    compat: parts.findLast(({ compat }) => compat !== null)?.compat ?? null,
     env: Object.assign({}, ...parts.map(({ env }) => env)),
     path: [...new Set(parts.flatMap(({ path }) => path))],
     hooks: parts.flatMap(({ hooks }) => hooks),

@@ -13,7 +13,7 @@ import { problemOf } from "../../native/native.ts";
 import type { Container, OciMount } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { type AttachedNode, type Attachment, deviceOf } from "./attachment.ts";
-import { allRules, driverInProc } from "./contribute.ts";
+import { allRules, compatOf, driverInProc } from "./contribute.ts";
 
 /** From what a running container has to what it is to have. */
 export interface Turn {
@@ -105,6 +105,7 @@ function deviceTurn({ environment, from, to }: Turn, id: string): DeviceRequest 
     link: to.links,
     unlink: without(from.links, to.links),
     loader: [...forgotten, ...to.loader],
+    ...(from.compat === null && to.compat === null ? {} : { compat: compatOf(to.compat) }),
     rules: allRules(environment, to),
   };
 }

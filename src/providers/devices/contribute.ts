@@ -13,8 +13,8 @@ export function contributionOf(
   attachment: Attachment,
   isRoot: boolean,
 ): Contribution {
-  const { nodes, mounts, links, loader, env, path, hooks, groups } = attachment;
-  const drivers = { links, loader };
+  const { nodes, mounts, links, loader, compat, env, path, hooks, groups } = attachment;
+  const drivers = { links, loader, ...(compat === null ? {} : { compat: compatOf(compat) }) };
   return {
     mounts,
     env,
@@ -28,6 +28,12 @@ export function contributionOf(
       : {}),
   };
 }
+
+/** Where images have the libraries of CUDA's forward compatibility; without a driver: forget them. */
+export const compatOf = (driver: string | null) => ({
+  directory: "/usr/local/cuda/compat",
+  ...(driver === null ? {} : { driver }),
+});
 
 /** linux.resources.devices as a whole. */
 export function allRules({ security }: Environment, { nodes }: Attachment): readonly OciDeviceRule[] {

@@ -42,6 +42,7 @@ function attach(name: MachineName, changes: Partial<Gpus> = {}, more: Partial<At
     store: "/store",
     place: "writable",
     params: null,
+    libraryPath: "",
     ...more,
   });
 }
@@ -159,6 +160,19 @@ describe("the files of a driver inside", () => {
     const split = attach("split", {}, here);
     expect(split.path).toEqual(["/usr/local/nvidia/bin"]);
     expect(split.env.LD_LIBRARY_PATH).toBe("/usr/local/nvidia/lib64");
+  });
+
+  it("do not hide newer CUDA libraries of an image, whose LD_LIBRARY_PATH leads to the driver's", () => {
+    const libraryPath = "/usr/local/nvidia/lib:/opt/mine:/usr/local/nvidia/lib64";
+    const { compat, env } = attach("laptop", {}, { libraryPath });
+    expect([compat, env.LD_LIBRARY_PATH]).toEqual([version, "/opt/mine"]);
+    const readonly = attach("laptop", {}, { libraryPath, place: "readonly" });
+    expect([readonly.compat, readonly.env.LD_LIBRARY_PATH]).toEqual([
+      null,
+      "/usr/local/nvidia/lib64:/opt/mine",
+    ]);
+    expect(attach("laptop", { capabilities: ["utility"] }).compat).toBeNull();
+    expect(attach("wsl").compat).toBeNull();
   });
 
   it("of a driver elsewhere lie in /run where a user has the machine's root", () => {

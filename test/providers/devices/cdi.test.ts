@@ -191,6 +191,7 @@ describe.runIf(isRoot)("CDI files", () => {
       ],
       links: [{ path: "/usr/lib/libVendor.so", target: "libVendor.so.0" }],
       loader: [{ directory: "/usr/lib", names: ["libVendor.so", "libVendor.so.0"] }],
+      compat: null,
       env: { FOO: "VALID_SPEC", BAR: "BARVALUE2" },
       path: [],
       // What a hook wants in its environment is not given to it either.

@@ -30,6 +30,8 @@ export interface Attaching {
   readonly place: Place;
   /** /proc/driver/nvidia/params where that is to be seen changed; null: /proc stays as it is. */
   readonly params: string | null;
+  /** LD_LIBRARY_PATH as the image and the file have it. */
+  readonly libraryPath: string;
 }
 
 /** A directory to be mounted: empty files for the driver's to lie on, and links. */
@@ -55,7 +57,7 @@ export function attachmentOf(attaching: Attaching): Attachment {
   };
 }
 
-type Parts = Pick<Attachment, "mounts" | "loader" | "env" | "path">;
+type Parts = Pick<Attachment, "mounts" | "loader" | "compat" | "env" | "path">;
 const attached = { NVIDIA_VISIBLE_DEVICES: "void" };
 
 /** The driver in a directory of its own, where its files are those of the machine. */
@@ -82,9 +84,25 @@ function broughtIn(attaching: Attaching, skeleton: Skeleton): Parts {
       ...procMounts(attaching, skeleton),
     ],
     loader: isTold ? loader : [],
-    env: { ...attached, ...(isTold || names.length === 0 ? {} : { LD_LIBRARY_PATH: `${home}/lib64` }) },
+    compat: isTold && hasCuda(attaching) ? attaching.driver.version : null,
+    env: { ...attached, ...(names.length === 0 ? {} : searched(attaching)) },
     path: programs.length > 0 ? [`${home}/bin`] : [],
   };
+}
+
+const hasCuda = ({ gpus, driver }: Attaching): boolean =>
+  driver.kind === "nvidia" && gpus.capabilities.includes("compute");
+
+/**
+ * LD_LIBRARY_PATH goes before the loader's cache. NVIDIA's images name the driver's directory in it, and
+ * newer libraries of theirs would never be found.
+ */
+function searched({ place, libraryPath }: Attaching): Readonly<Record<string, string>> {
+  const home = homeOf(place);
+  const named = libraryPath.split(":").filter((directory) => directory !== "");
+  const others = named.filter((directory) => !directory.startsWith(`${home}/`));
+  if (place !== "writable") return { LD_LIBRARY_PATH: [`${home}/lib64`, ...others].join(":") };
+  return others.length === named.length ? {} : { LD_LIBRARY_PATH: others.join(":") };
 }
 
 /** Directories that every loader, and every PATH, has by itself. */
@@ -103,6 +121,7 @@ function inPlace(attaching: Attaching): Parts {
       ...procMounts(attaching, skeletonOf(attaching)),
     ],
     loader: [],
+    compat: null,
     env: { ...attached, ...(libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(":") } : {}) },
     path: unusual(programs.map(({ path }) => path)),
   };

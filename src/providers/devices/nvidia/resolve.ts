@@ -8,7 +8,7 @@ import { attachmentOf, librariesOf, type Place, type Skeleton, skeletonOf } from
 import { cachedFiles } from "./cache.ts";
 import { detailsOf } from "./details.ts";
 import { findDriver, findDriverFiles } from "./discover.ts";
-import type { Driver, DriverFiles } from "./model.ts";
+import type { Driver, DriverFiles, Node } from "./model.ts";
 import { cudaOf, requirementsOf, unmet } from "./require.ts";
 import { type Choice, type Chosen, keyOf, type Refusal, select } from "./select.ts";
 
@@ -89,9 +89,10 @@ export function resolveGpus(
     store: request.store,
     place: request.place,
     params: paramsOf(tree, request),
+    libraryPath: request.variables.LD_LIBRARY_PATH ?? "",
   };
   const attachment = attachmentOf(attaching);
-  const absent = absentNode(tools, attachment, found.driver);
+  const absent = absentNode(tools, { attachment, gpus, driver: found.driver });
   if (absent !== null) return failure(absent);
   return success({ attachment, skeleton: skeletonOf(attaching), notices: [] });
 }
@@ -198,32 +199,55 @@ function mismatch({ driver, files }: Found, gpus: Gpus): GpuRefusal | null {
   };
 }
 
+interface Wanted {
+  readonly attachment: Attachment;
+  readonly gpus: Gpus;
+  readonly driver: Driver;
+}
+
 /** A user can only show nodes that are there; root has them made inside by their numbers. */
-function absentNode({ host }: Tools, { nodes }: Attachment, driver: Driver): GpuRefusal | null {
-  const missingUvm =
-    driver.kind === "nvidia" && nodes.length > 0 && !driver.control.some(({ path }) => path.endsWith("uvm"));
-  if (missingUvm)
+function absentNode({ host }: Tools, { attachment, gpus, driver }: Wanted): GpuRefusal | null {
+  const hasUvm = driver.control.some(({ path }) => path.endsWith("uvm"));
+  if (driver.kind === "nvidia" && gpus.capabilities.includes("compute") && !hasUvm)
     return {
       code: "device-missing",
       message: "the module nvidia-uvm, without which nothing is computed, is not loaded",
       hint: "sudo nvidia-modprobe -u -c 0 (or sudo modprobe nvidia-uvm)",
     };
   if (host.caller.uid === 0) return null;
-  const known = [
-    ...driver.gpus.flatMap(({ node, mig }) => [node, ...(mig ?? []).flatMap((part) => part.nodes)]),
-    ...driver.control,
-  ];
-  const absent = known.find((node) => !node.present && nodes.some(({ path }) => path === node.path));
+  const absent = nodesBy(driver).find(
+    ({ node }) => !node.present && attachment.nodes.some(({ path }) => path === node.path),
+  );
   if (absent === undefined) return null;
+  const { path, major, minor } = absent.node;
   return {
     code: "device-missing",
-    message: `the node ${absent.path} (${absent.major}:${absent.minor}) is not there`,
-    hint: absent.path.includes("uvm")
-      ? "sudo nvidia-modprobe -u -c 0"
-      : absent.path.includes("nvidia-cap")
-        ? `sudo nvidia-modprobe -f /proc/driver/nvidia/capabilities/... (or run nvidia-smi as root once)`
-        : `sudo nvidia-modprobe -c ${absent.minor}`,
+    message: `the node ${path} (${major}:${minor}) is not there`,
+    hint: `sudo nvidia-modprobe ${absent.made}`,
   };
+}
+
+/** All nodes of a driver, with what nvidia-modprobe makes them by. */
+function nodesBy({ gpus, control }: Driver): readonly { readonly node: Node; readonly made: string }[] {
+  return [
+    ...gpus.flatMap((gpu) => [
+      { node: gpu.node, made: `-c ${gpu.minor}` },
+      ...(gpu.mig ?? []).flatMap(({ gpuInstance, computeInstance, nodes: [whole, part] }) => {
+        const directory = `/proc/driver/nvidia/capabilities/gpu${gpu.minor}/mig/gi${gpuInstance}`;
+        return [
+          { node: whole, made: `-f ${directory}/access` },
+          { node: part, made: `-f ${directory}/ci${computeInstance}/access` },
+        ];
+      }),
+      ...gpu.drm.map((node) => ({ node, made: "-m (and modprobe nvidia-drm)" })),
+    ]),
+    ...control.map((node) => ({ node, made: controlOption(node) })),
+  ];
+}
+
+function controlOption({ path, minor }: Node): string {
+  if (path.includes("uvm")) return "-u -c 0";
+  return path.endsWith("modeset") ? "-m" : `-c ${minor}`;
 }
 
 const missing = (tree: DriverTree): GpuRefusal => ({
