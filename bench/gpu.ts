@@ -26,6 +26,12 @@ export function gpu(tools: Tools): Suite {
     const without = project(tools, { ...place, name: "without", gpus: "none" });
     const all = project(tools, { ...place, name: "all", gpus: "{capabilities: [all]}" });
     const starts = [without, all].map((one) => start(tools, directory, one));
+    // Before the applies, which destroy what they made.
+    const alone = compared(
+      tools,
+      "of that, pavlosc: start of the same bundles until the end of /bin/true",
+      starts,
+    );
     const looks = ["cold", "cached"].map((name) => look(directory, name));
     return {
       title: "GPUs",
@@ -33,7 +39,7 @@ export function gpu(tools: Tools): Suite {
         "A fixture with 8 GPUs and the full set of libraries. Budgets: 5 ms for attaching (with GPUs against the same start without), 10 ms for the look at a machine by a process that has just begun.",
       rows: [
         compared(tools, "apply of 1, with 8 GPUs and all capabilities", [without, all]),
-        compared(tools, "of that, pavlosc: start of the same bundles until the end of /bin/true", starts),
+        alone,
         { what: "look at the machine, first of a boot or driver", "with (ms)": looks[0] ?? null },
         { what: "look at the machine, driver known", "with (ms)": looks[1] ?? null },
       ],

@@ -92,7 +92,8 @@ struct Note {
 /// Branches of drivers that a libcuda works with, as its note says; none: it has no note.
 fn supported(library: &File) -> Option<Vec<u32>> {
     let note = section(library, b".note.cuda.fwd_compatibility")?;
-    let size = |at: usize| Some(u32::from_le_bytes(note.get(at..at + 4)?.try_into().ok()?) as usize);
+    let size =
+        |at: usize| Some(u32::from_le_bytes(note.get(at..at + 4)?.try_into().ok()?) as usize);
     let (name, text) = (size(0)?, size(4)?);
     let from = 12 + name.next_multiple_of(4);
     let text = note.get(from..from.checked_add(text)?)?;
@@ -207,7 +208,8 @@ mod tests {
 
     #[test]
     fn a_note_tells_the_branches_that_it_works_with() {
-        let note = Some(r#"{"format":1,"CUDA version":"13.1","driver":[535,580,590],"device":[1]}"#);
+        let note =
+            Some(r#"{"format":1,"CUDA version":"13.1","driver":[535,580,590],"device":[1]}"#);
         assert!(used("590.44.01", note, "580.65.06"));
         assert!(used("590.44.01", note, "590.10"));
         assert!(!used("590.44.01", note, "590.44.01"));

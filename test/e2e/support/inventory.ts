@@ -63,7 +63,12 @@ interface Seen {
 /** The root's own files are on a device whose number is the container's own. */
 function withoutDevice(seen: readonly Seen[]): Map<string, string> {
   const own = `${seen.find(({ path }) => path === "/")?.inode.split(":")[0]}:`;
-  return new Map(seen.map(({ path, is }) => [path, is.startsWith(own) ? is.replace(own, "root:") : is]));
+  return new Map(
+    seen.map(({ path, inode, is }) => [
+      path,
+      is === inode && is.startsWith(own) ? is.replace(own, "root:") : is,
+    ]),
+  );
 }
 
 function fileOf(line: string): Seen {
