@@ -74,7 +74,10 @@ function project({ pavlos }: Tools, { directory, root, name, gpus }: Wanted): Ti
   const at = join(directory, name);
   mkdirSync(join(at, "environments"), { recursive: true });
   mkdirSync(join(at, ".git"));
-  writeFileSync(join(at, "environments/gpu.yaml"), `rootfs: {path: ${root}}\ngpus: ${gpus}\n`);
+  writeFileSync(
+    join(at, "environments/gpu.yaml"),
+    `rootfs: {path: ${root}}\ncommand: [/bin/sleep, infinity]\ngpus: ${gpus}\n`,
+  );
   return {
     name,
     argv: [pavlos, "-C", at, "apply", "--yes", "--quiet"],

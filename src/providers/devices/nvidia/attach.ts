@@ -45,12 +45,11 @@ export interface Skeleton {
 }
 
 /** Everything that the chosen GPUs need inside. Pure. */
-export function attachmentOf(attaching: Attaching): Attachment {
+export function attachmentOf(attaching: Attaching, skeleton = skeletonOf(attaching)): Attachment {
   const { gpus, driver, chosen, root, place } = attaching;
-  const skeleton = skeletonOf(attaching);
   return {
     ...nothing,
-    ...(place === "shared" ? inPlace(attaching) : broughtIn(attaching, skeleton)),
+    ...(place === "shared" ? inPlace(attaching, skeleton) : broughtIn(attaching, skeleton)),
     nodes: nodesOf(attaching).map((node) => attachedNode(node, root)),
     gpus: chosen.map(keyOf),
     about: { driver: driver.version, capabilities: gpus.capabilities.join(" ") },
@@ -109,7 +108,7 @@ function searched({ place, libraryPath }: Attaching): Readonly<Record<string, st
 const usual = /^\/(usr\/)?(s?bin|lib(64|\/[a-z0-9_]+-linux-gnu)?)$/;
 
 /** The driver where it is: only what the loader and PATH do not know is told, and sockets are brought. */
-function inPlace(attaching: Attaching): Parts {
+function inPlace(attaching: Attaching, skeleton: Skeleton): Parts {
   const unusual = (paths: readonly string[]) =>
     [...new Set(paths.map((path) => dirname(path)))].filter((directory) => !usual.test(directory));
   const native = librariesOf(attaching).filter(({ bits }) => bits === 64);
@@ -118,7 +117,7 @@ function inPlace(attaching: Attaching): Parts {
   return {
     mounts: [
       ...placedFiles(attaching).map((file) => placedMount(file, attaching.root)),
-      ...procMounts(attaching, skeletonOf(attaching)),
+      ...procMounts(attaching, skeleton),
     ],
     loader: [],
     compat: null,

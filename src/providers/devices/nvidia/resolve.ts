@@ -91,10 +91,11 @@ export function resolveGpus(
     params: paramsOf(tree, request),
     libraryPath: request.variables.LD_LIBRARY_PATH ?? "",
   };
-  const attachment = attachmentOf(attaching);
+  const skeleton = skeletonOf(attaching);
+  const attachment = attachmentOf(attaching, skeleton);
   const absent = absentNode(tools, { attachment, gpus, driver: found.driver });
   if (absent !== null) return failure(absent);
-  return success({ attachment, skeleton: skeletonOf(attaching), notices: [] });
+  return success({ attachment, skeleton, notices: [] });
 }
 
 /** Only the machine's own /proc is the one that containers see. */
