@@ -46,6 +46,8 @@ pub struct Request {
     pub ignore_paused: bool,
     pub pid_file: Option<PathBuf>,
     pub console_socket: Option<PathBuf>,
+    /// Where the command's pidfd goes.
+    pub pidfd_socket: Option<PathBuf>,
     /// So many of the caller's descriptors, from 3 on, go to the command.
     pub preserve_fds: u32,
 }
@@ -68,6 +70,9 @@ pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
         plan: &plan,
     }
     .enter(stdio)?;
+    if let Some(path) = &request.pidfd_socket {
+        inside.command.announce(path)?;
+    }
     inside.begin(request.pid_file.as_deref())?;
     match signals {
         Some(signals) => inside.command.relay(pipes, &signals),

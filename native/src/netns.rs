@@ -1,6 +1,7 @@
 //! Network namespaces that live at paths: what `ip netns` does, for many at once, and the
 //! addresses and routes inside.
 
+pub mod device;
 mod link;
 mod netlink;
 pub mod within;

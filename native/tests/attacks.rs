@@ -498,7 +498,7 @@ fn a_hostile_bundle_is_an_error_with_its_step_and_leaves_nothing() {
         )),
         Box::new(set(&["linux", "namespaces"], json!([{"type": "user"}]))),
         Box::new(set(&["linux", "intelRdt"], json!({"closID": "x"}))),
-        Box::new(set(&["linux", "netDevices"], json!({"eth0": {}}))),
+        Box::new(set(&["linux", "netDevices"], json!({"a/b": {}}))),
         Box::new(set(
             &["linux", "memoryPolicy"],
             json!({"mode": "MPOL_NOTHING"}),

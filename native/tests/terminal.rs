@@ -293,7 +293,7 @@ fn without_a_terminal_of_the_caller_pipes_do() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
-        text.contains("/dev/pts/0\r\n") && text.contains("typed"),
+        text.contains("/dev/pts/0\n") && text.contains("typed"),
         "{text:?}"
     );
     assert_eq!(output.status.code(), Some(0));

@@ -19,6 +19,8 @@ pub struct Options {
     pub config: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
     pub console_socket: Option<PathBuf>,
+    /// Where the init's pidfd goes.
+    pub pidfd_socket: Option<PathBuf>,
     pub preserve_fds: u32,
     pub old_keyring: bool,
 }
@@ -66,6 +68,9 @@ impl Options {
             "pid-file" => self.pid_file = Some(PathBuf::from(args.value().map_err(usage)?)),
             "console-socket" => {
                 self.console_socket = Some(PathBuf::from(args.value().map_err(usage)?));
+            }
+            "pidfd-socket" => {
+                self.pidfd_socket = Some(PathBuf::from(args.value().map_err(usage)?));
             }
             "preserve-fds" => {
                 self.preserve_fds = args.value().map_err(usage)?.parse().map_err(usage)?;
@@ -125,6 +130,9 @@ impl Options {
         use std::os::fd::AsFd;
         if let Some(path) = &self.pid_file {
             write_pid(path, created.state.pid)?;
+        }
+        if let Some(path) = &self.pidfd_socket {
+            pty::send_pidfd(path, created.pidfd.as_fd())?;
         }
         match (&self.console_socket, &created.console) {
             (Some(path), Some(master)) => {

@@ -33,6 +33,7 @@ fn parse(args: &mut lexopt::Parser) -> Result<Request> {
             Long("ignore-paused") => request.ignore_paused = true,
             Long("pid-file") => request.pid_file = Some(path(args)?),
             Long("console-socket") => request.console_socket = Some(path(args)?),
+            Long("pidfd-socket") => request.pidfd_socket = Some(path(args)?),
             Long("preserve-fds") => request.preserve_fds = parsed(args)?,
             Value(id) => {
                 request.id = id.string().map_err(usage)?;

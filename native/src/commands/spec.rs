@@ -95,7 +95,7 @@ fn mounts(rootless: bool) -> Json {
     } else {
         mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"])
     };
-    json!([
+    let mut list = json!([
         mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount(
             "/dev",
@@ -110,7 +110,15 @@ fn mounts(rootless: bool) -> Json {
         ),
         mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
         sys,
-    ])
+    ]);
+    if let (false, Some(list)) = (rootless, list.as_array_mut()) {
+        list.push(mount(
+            "/sys/fs/cgroup",
+            "cgroup",
+            &["nosuid", "noexec", "nodev", "relatime", "ro"],
+        ));
+    }
+    list
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::launch::channel::{Channel, Message};
 use crate::sys::process::Child;
 use crate::sys::signal::{self, Signals};
 use crate::terminal::foreground::{self, Foreground};
+use crate::terminal::pty;
 
 /// The process inside, a child of this one.
 pub struct Command {
@@ -24,6 +25,14 @@ pub struct Command {
 }
 
 impl Command {
+    /// Hands its pidfd to whoever listens at a socket.
+    pub fn announce(&self, socket: &Path) -> Result<()> {
+        pty::send_pidfd(socket, self.pidfd.as_fd()).inspect_err(|_| {
+            signal::kill(self.pid, libc::SIGKILL);
+            let _ = reap(self.pidfd.as_fd());
+        })
+    }
+
     /// Waits until the joining process has made it and it is ready to become the command. Both
     /// write to the same socket: either may be heard first.
     pub fn arrive(channel: &Channel, joining: &Child) -> Result<Self> {

@@ -8,7 +8,7 @@ use rustix::termios::Winsize;
 use crate::error::{Context, Result};
 use crate::exec::{join::Ends, plan::Plan};
 use crate::launch::channel::{Channel, Message};
-use crate::process::{account, identity, program};
+use crate::process::{account, attributes, identity, memory, program};
 use crate::root::RootFd;
 use crate::spec::process::ConsoleSize;
 use crate::sys::{process, signal};
@@ -30,9 +30,15 @@ pub fn run(plan: &Plan, ends: Ends) -> ! {
 /// Everything up to the execution; the command's environment.
 fn set_up(plan: &Plan, channel: &Channel, stdio: Stdio) -> Result<Vec<String>> {
     let root = RootFd::open_host(Path::new("/"))?;
-    let user = account::find(&root, &plan.process, plan.user.as_deref())?;
-    let mut env = plan.process.env.clone();
-    account::add_home(&mut env, &user);
+    let mut user = account::find(&root, &plan.process, plan.user.as_deref())?;
+    user.groups.extend(&plan.groups);
+    let env = account::environment(&plan.process.env, &user);
+    if let Some(personality) = &plan.personality {
+        attributes::personality(personality)?;
+    }
+    if let Some(policy) = &plan.memory_policy {
+        memory::set(policy)?;
+    }
     if plan.process.terminal {
         take_terminal(plan, channel, &user)?;
     } else {

@@ -7,6 +7,7 @@ use crate::exec::Request;
 use crate::process::capability;
 use crate::seccomp::{self, Filter};
 use crate::spec;
+use crate::spec::linux::{MemoryPolicy, Personality};
 use crate::spec::process::{ConsoleSize, Process};
 use crate::spec::seccomp::Seccomp;
 use crate::state::State;
@@ -25,6 +26,11 @@ pub struct Plan {
     /// Where the terminal's master goes instead of to the caller.
     pub console: Option<OwnedFd>,
     pub preserve_fds: u32,
+    /// Groups besides those of a user that is looked up.
+    pub groups: Vec<u32>,
+    /// The container's own.
+    pub personality: Option<Personality>,
+    pub memory_policy: Option<MemoryPolicy>,
     pub filter: Option<Filter>,
     /// The profile that it was compiled from.
     pub seccomp: Option<Seccomp>,
@@ -98,6 +104,13 @@ pub fn make(state: &State, request: &Request) -> Result<Plan> {
         other_user: request.user.is_some(),
         console,
         preserve_fds: request.preserve_fds,
+        groups: match request.user {
+            Some(_) => request.groups.clone(),
+            // They are among the process's.
+            None => Vec::new(),
+        },
+        personality: config.linux.personality,
+        memory_policy: config.linux.memory_policy,
         filter,
         seccomp: config.linux.seccomp,
     })

@@ -35,10 +35,9 @@ pub fn exec(init: &mut Init) -> Result<Infallible> {
             "is missing: there is nothing to start",
         ));
     };
-    let mut env = process.env.clone();
     let wanted = init.config.annotations.get(plan::USER).map(String::as_str);
     let user = account::find(init.root()?, &process, wanted)?;
-    account::add_home(&mut env, &user);
+    let env = account::environment(&process.env, &user);
     let filter = init.config.linux.seccomp.as_ref();
     let filter = filter.map(seccomp::compile).transpose()?;
     if let Some(personality) = &init.config.linux.personality {

@@ -163,6 +163,7 @@ impl Init<'_> {
             Operation::Drivers(text) => super::drivers::set(self.root()?, &text),
             Operation::Account(text) => super::account::add(self.root()?, &text),
             Operation::Console { height, width } => devices::console(self, height, width),
+            Operation::ReadonlyDev => mounts::readonly_dev(self),
             Operation::ContainerHooks => self.hooks(|hooks| &hooks.create_container),
             Operation::Hostname(name) => {
                 rustix::system::sethostname(name.as_bytes()).at("set hostname", name)
@@ -293,6 +294,17 @@ impl Init<'_> {
         )
     }
 
+    /// The hooks that run as the command would: with its environment, where they bring none.
+    fn start_hooks(&mut self) -> Result<()> {
+        let Some(process) = &self.config.process else {
+            return self.hooks(|hooks| &hooks.start_container);
+        };
+        for hook in &mut self.config.hooks.start_container {
+            hook.env.get_or_insert_with(|| process.env.clone());
+        }
+        self.hooks(|hooks| &hooks.start_container)
+    }
+
     /// A program that is missing is better known before the start; where a hook may bring it, it
     /// shows then. A relative path is taken from the working directory, which is not entered yet.
     fn find_program(&self) -> Result<()> {
@@ -330,6 +342,6 @@ impl Init<'_> {
                 self.channel = Channel::new(socket);
             }
         }
-        self.hooks(|hooks| &hooks.start_container)
+        self.start_hooks()
     }
 }

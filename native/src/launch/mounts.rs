@@ -24,9 +24,13 @@ use crate::sys::mount::{MountAttr, Recursive, attr, mount_setattr};
 const STEP: &str = "mount";
 
 /// Executes one mount of config.json.
-pub fn mount(init: &mut Init, mount: Mount) -> Result<()> {
+pub fn mount(init: &mut Init, mut mount: Mount) -> Result<()> {
     if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") {
         return cgroupfs::mount(init, &mount);
+    }
+    if is_fresh_dev(&mount) {
+        // It is filled first; `readonly_dev` follows.
+        mount.options.attr.set &= !attr::RDONLY;
     }
     let tree = detached(init, &mount)?;
     // The root of a filesystem is a directory; only what is bound may be a file.
@@ -42,12 +46,28 @@ pub fn mount(init: &mut Init, mount: Mount) -> Result<()> {
         attach(&tree, &target, &mount.destination)?;
         leave(target);
     }
-    if mount.destination == Path::new("/dev") && mount.kind == "tmpfs" {
+    if is_fresh_dev(&mount) {
         init.dev = Some(tree);
     } else {
         leave(tree);
     }
     Ok(())
+}
+
+pub fn is_fresh_dev(mount: &Mount) -> bool {
+    mount.destination == Path::new("/dev") && mount.kind == "tmpfs"
+}
+
+/// What config.json wants read-only of /dev, when all is in it.
+pub fn readonly_dev(init: &Init) -> Result<()> {
+    let Some(dev) = &init.dev else {
+        return Ok(());
+    };
+    let attr = MountAttr {
+        set: attr::RDONLY,
+        ..MountAttr::default()
+    };
+    set(init, dev, Recursive::No, attr, "/dev")
 }
 
 /// Copies what a tmpfs is going to cover.

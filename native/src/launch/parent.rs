@@ -12,6 +12,7 @@ use super::{hooks, init, listener, plan, userns};
 use crate::cgroup::{self, Cgroups};
 use crate::error::{Context, Error, Result};
 use crate::log;
+use crate::netns;
 use crate::spec::{self, Config, linux::NamespaceKind};
 use crate::state::{self, Process, State, Status};
 use crate::sys::descriptor::{close_later, later};
@@ -245,7 +246,9 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
     made.child = Some(child);
     let cgroups = made.cgroups.as_ref();
     let mut state = initial_state(request, &config, cgroups, pid)?;
-    if let Err(error) = admit(userns.as_ref(), cgroups, in_v2, pid) {
+    let admitted = admit(userns.as_ref(), cgroups, in_v2, pid)
+        .and_then(|()| netns::device::move_all(&config, pid));
+    if let Err(error) = admitted {
         return Err(first_word(&ours, error));
     }
     if facts.admission != plan::Admission::None {

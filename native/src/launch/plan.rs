@@ -6,6 +6,7 @@ use super::options::{Options, propagation};
 use crate::error::{Error, Result};
 use crate::spec::Config;
 use crate::spec::linux::{Device, DeviceKind, NamespaceKind, TimeOffset};
+use crate::sys::mount::attr;
 
 /// One step of the container's init. The comment of each says why it stands where it does in
 /// `make`; the executor is `init`.
@@ -52,6 +53,8 @@ pub enum Operation {
         height: u16,
         width: u16,
     },
+    /// /dev as config.json wants it, now that it is filled.
+    ReadonlyDev,
     ContainerHooks,
     Hostname(String),
     Domainname(String),
@@ -280,6 +283,9 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
             mounts.insert(index, fresh_dev());
         }
     }
+    let readonly_dev = mounts.iter().any(|mount| {
+        super::mounts::is_fresh_dev(mount) && mount.options.attr.set & attr::RDONLY != 0
+    });
     for mount in mounts {
         // It shows the namespace's root, so the namespace must be there.
         if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") {
@@ -309,23 +315,12 @@ fn filesystem(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) -> Resu
     {
         plan.push(Operation::WorkingDirectory(process.cwd.clone()));
     }
+    if readonly_dev {
+        plan.push(Operation::ReadonlyDev);
+    }
     plan.push(Operation::ContainerHooks);
-    plan.extend(
-        config
-            .linux
-            .readonly_paths
-            .iter()
-            .cloned()
-            .map(Operation::Readonly),
-    );
-    plan.extend(
-        config
-            .linux
-            .masked_paths
-            .iter()
-            .cloned()
-            .map(Operation::Mask),
-    );
+    plan.extend(each_once(&config.linux.readonly_paths).map(Operation::Readonly));
+    plan.extend(each_once(&config.linux.masked_paths).map(Operation::Mask));
     cgroup_namespace(plan, config, facts);
     plan.push(Operation::Pivot);
     if config.root.as_ref().is_some_and(|root| root.readonly) {
@@ -364,6 +359,15 @@ fn cgroup_namespace(plan: &mut Vec<Operation>, config: &Config, facts: &Facts) {
     if is_new {
         plan.push(Operation::CgroupNamespace);
     }
+}
+
+fn each_once(paths: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    let new = |(index, path): &(usize, &PathBuf)| !paths[..*index].contains(path);
+    paths
+        .iter()
+        .enumerate()
+        .filter(new)
+        .map(|(_, path)| path.clone())
 }
 
 /// Hooks see the container's processes where they belong.

@@ -33,8 +33,20 @@ pub fn find(root: &RootFd, process: &Process, wanted: Option<&str>) -> Result<Us
     user::lookup(&read(root, "etc/passwd"), &read(root, "etc/group"), wanted)
 }
 
-/// Adds HOME to `env` when it lacks it: the account's, else `/`.
-pub fn add_home(env: &mut Vec<String>, user: &User) {
+/// The environment with each name once, the last one's value, and with HOME: where it lacks it, or
+/// it is empty, the account's, else `/`.
+pub fn environment(given: &[String], user: &User) -> Vec<String> {
+    let mut env: Vec<String> = Vec::with_capacity(given.len() + 1);
+    for variable in given.iter().filter(|variable| *variable != "HOME=") {
+        let name = variable.split_inclusive('=').next().unwrap_or(variable);
+        env.retain(|known| !name.ends_with('=') || !known.starts_with(name));
+        env.push(variable.clone());
+    }
+    add_home(&mut env, user);
+    env
+}
+
+fn add_home(env: &mut Vec<String>, user: &User) {
     if has_home(env) {
         return;
     }
@@ -43,7 +55,8 @@ pub fn add_home(env: &mut Vec<String>, user: &User) {
 }
 
 fn has_home(env: &[String]) -> bool {
-    env.iter().any(|variable| variable.starts_with("HOME="))
+    env.iter()
+        .any(|variable| variable.starts_with("HOME=") && variable != "HOME=")
 }
 
 /// A regular file of the root, up to the parser's limit; anything else counts as empty.

@@ -28,7 +28,15 @@ pub struct Linux {
     pub memory_policy: Option<MemoryPolicy>,
     /// Known, to be refused.
     pub intel_rdt: Option<serde::de::IgnoredAny>,
-    pub net_devices: BTreeMap<String, serde::de::IgnoredAny>,
+    /// Interface of the host -> how it is called in the container.
+    pub net_devices: BTreeMap<String, NetDevice>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct NetDevice {
+    /// Empty: as on the host.
+    pub name: String,
 }
 
 /// Of which memory nodes pages come.

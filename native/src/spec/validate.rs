@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::config::Config;
+use super::linux::NamespaceKind;
 use crate::error::{Error, Result};
 
 /// The configuration as it is, or the first field that cannot be.
@@ -39,12 +40,7 @@ pub fn check(config: Config) -> Result<Config> {
     if config.linux.intel_rdt.is_some() {
         return Err(wrong("linux.intelRdt", "is not supported"));
     }
-    if !config.linux.net_devices.is_empty() {
-        return Err(wrong(
-            "linux.netDevices",
-            "is not supported: move the interface into a network namespace and give its path",
-        ));
-    }
+    check_net_devices(&config)?;
     check_namespaces(&config)?;
     check_names(&config)?;
     for (name, paths) in [
@@ -78,6 +74,18 @@ fn check_names(config: &Config) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn check_net_devices(config: &Config) -> Result<()> {
+    let devices = &config.linux.net_devices;
+    if !devices.is_empty() && config.linux.namespace(NamespaceKind::Network).is_none() {
+        return Err(wrong(
+            "linux.netDevices",
+            "there is no network namespace that they could move into",
+        )
+        .hint("add {\"type\": \"network\"} to linux.namespaces"));
+    }
+    crate::netns::device::check(devices).map_err(|reason| wrong("linux.netDevices", &reason))
 }
 
 fn check_namespaces(config: &Config) -> Result<()> {

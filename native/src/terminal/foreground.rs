@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::termios::{
-    InputModes, LocalModes, SpecialCodeIndex, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr,
+    InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Winsize, isatty,
+    tcgetattr, tcgetwinsize, tcsetattr,
 };
 
 use crate::error::{Context, Result};
@@ -57,6 +58,9 @@ pub fn pipes() -> Result<(Foreground, Stdio)> {
 pub fn terminal(master: OwnedFd) -> Result<Foreground> {
     // Its own open file description on this side: nobody else sees the mode change.
     ioctl_fionbio(&master, true).at("set terminal non-blocking", "")?;
+    if !isatty(rustix::stdio::stdout()) {
+        plain_lines(&master)?;
+    }
     let input = Flow::new(own(rustix::stdio::stdin())?, own(master.as_fd())?);
     let output = Flow::new(own(master.as_fd())?, own(rustix::stdio::stdout())?);
     Ok(Foreground {
@@ -64,6 +68,13 @@ pub fn terminal(master: OwnedFd) -> Result<Foreground> {
         output: vec![output],
         master: Some(master),
     })
+}
+
+/// Lines end as the process wrote them: a carriage return is for a screen, which is not there.
+fn plain_lines(master: &OwnedFd) -> Result<()> {
+    let mut modes = tcgetattr(master).at("read terminal modes", "")?;
+    modes.output_modes -= OutputModes::ONLCR;
+    tcsetattr(master, OptionalActions::Now, &modes).at("set terminal modes", "")
 }
 
 /// The size of the caller's terminal, if the caller has one.

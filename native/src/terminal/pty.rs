@@ -64,8 +64,12 @@ pub fn resize(pty: BorrowedFd<'_>, size: Winsize) -> Result<()> {
 
 /// Connects to a caller's console socket, over which `send` then hands the master end.
 pub fn connect(path: &Path) -> Result<OwnedFd> {
+    connect_to(path, "connect to console socket")
+}
+
+fn connect_to(path: &Path, step: &'static str) -> Result<OwnedFd> {
     let subject = path.display().to_string();
-    let address = SocketAddrUnix::new(path).at("connect to console socket", &*subject)?;
+    let address = SocketAddrUnix::new(path).at(step, &*subject)?;
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -73,7 +77,7 @@ pub fn connect(path: &Path) -> Result<OwnedFd> {
         None,
     )
     .at("make socket", &*subject)?;
-    rustix::net::connect(&socket, &address).at("connect to console socket", &*subject)?;
+    rustix::net::connect(&socket, &address).at(step, &*subject)?;
     Ok(socket)
 }
 
@@ -90,14 +94,25 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
 
 /// Hands `master` over, with the name that runc's protocol wants as its data.
 pub fn send(socket: BorrowedFd<'_>, master: BorrowedFd<'_>) -> Result<()> {
+    hand_over(socket, (b"/dev/ptmx", master)).at("send terminal", "console socket")
+}
+
+/// Hands a pidfd over, as runc does with --pidfd-socket.
+pub fn send_pidfd(path: &Path, pidfd: BorrowedFd<'_>) -> Result<()> {
+    let socket = connect_to(path, "connect to pidfd socket")?;
+    hand_over(socket.as_fd(), (b"pidfd", pidfd)).at("send pidfd", path.display().to_string())
+}
+
+fn hand_over(
+    socket: BorrowedFd<'_>,
+    (name, fd): (&[u8], BorrowedFd<'_>),
+) -> rustix::io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let fds = [master];
+    let fds = [fd];
     control.push(SendAncillaryMessage::ScmRights(&fds));
-    let data = [IoSlice::new(b"/dev/ptmx")];
-    rustix::net::sendmsg(socket, &data, &mut control, SendFlags::NOSIGNAL)
-        .at("send terminal", "console socket")?;
-    Ok(())
+    let data = [IoSlice::new(name)];
+    rustix::net::sendmsg(socket, &data, &mut control, SendFlags::NOSIGNAL).map(drop)
 }
 
 /// Takes a master end and makes sure that it is one.
