@@ -70,6 +70,7 @@ pub fn run(globals: &Globals, request: &Request) -> Result<u8> {
         plan: &plan,
     }
     .enter(stdio)?;
+    inside.command.prepare()?;
     if let Some(path) = &request.pidfd_socket {
         inside.command.announce(path)?;
     }

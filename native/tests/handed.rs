@@ -103,8 +103,9 @@ fn a_start_hook_has_the_commands_environment_where_it_brings_none() {
     let mut place = Place::new();
     let id = place.bundle(&["true"], |config| {
         config["process"]["env"] = json!(["PATH=/bin", "ONE=1"]);
+        let script = "test \"$ONE$HOME\" = 1/root";
         config["hooks"]["startContainer"] =
-            json!([{"path": "/bin/sh", "args": ["sh", "-c", "test \"$ONE\" = 1"]}]);
+            json!([{"path": "/bin/sh", "args": ["sh", "-c", script]}]);
     });
     let bundle = place.dir.join(&id);
     place.ok(&["run", "--bundle", bundle.to_str().unwrap(), &id]);

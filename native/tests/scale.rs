@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{Place, wait_for};
@@ -67,10 +68,12 @@ fn a_thousand_one_after_another_leave_nothing() {
     let args = ["run", "--bundle", bundle.to_str().unwrap(), &id];
     // Processor time of the children, which other work on the machine does not lengthen.
     let mut spent = Vec::with_capacity(rounds);
+    let mut taken = Vec::with_capacity(rounds);
     for _ in 0..rounds {
-        let before = ticks();
+        let (before, began) = (ticks(), Instant::now());
         place.ok(&args);
         spent.push(ticks() - before);
+        taken.push(began.elapsed());
     }
     assert_eq!(traces(&place, std::slice::from_ref(&id)), BTreeSet::new());
     let fifth = rounds / 5;
@@ -82,6 +85,78 @@ fn a_thousand_one_after_another_leave_nothing() {
         last <= 3 * first + 20,
         "the first fifth took {first} ticks, the last {last}"
     );
+    let quarter = rounds / 4;
+    let (first, last) = (
+        median(&taken[..quarter]),
+        median(&taken[rounds - quarter..]),
+    );
+    eprintln!("median of a container: {first:?} in the first quarter, {last:?} in the last");
+    // Fifty are too few to tell growth from what else the machine does.
+    if std::env::var_os("PAVLOS_LONG").is_some() {
+        assert!(
+            last < 3 * first,
+            "the median grew from {first:?} to {last:?}"
+        );
+    }
+}
+
+/// Starts, commands and stops over and over: what the supervisor has open does not grow.
+#[test]
+fn a_supervisor_keeps_no_descriptor_of_what_is_over() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sleep", "1000"], |_| {});
+    let supervise = place.dir.join(&id).join("supervise.json");
+    let mut document: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&supervise).unwrap()).unwrap();
+    document["restart"] = json!({"policy": "always", "max": null, "backoff": 1});
+    document["health"] = json!({
+        "check": {"kind": "command", "args": ["true"]},
+        "interval": 100, "timeout": 5000, "retries": 1000, "startPeriod": 60000,
+    });
+    fs::write(&supervise, document.to_string()).unwrap();
+    place.supervise(&id);
+    let supervisor = place.record(&id)["supervisor"]["pid"].as_u64().unwrap();
+    let open = || {
+        let all = fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap();
+        all.flatten().count()
+    };
+    // A restart in between: it is up again when its record has another pid and is started.
+    let mut restart = || {
+        let old = place.record(&id)["pid"].as_u64().unwrap();
+        place.pavlosc(&["kill", &id, "KILL"]);
+        wait_for("the next start", || {
+            let path = place.dir.join("state").join(&id).join("state.json");
+            let now: serde_json::Value = fs::read_to_string(path)
+                .ok()
+                .and_then(|text| serde_json::from_str(&text).ok())
+                .unwrap_or_default();
+            now["pid"].as_u64().is_some_and(|pid| pid != old) && now["started"] == true
+        });
+        for _ in 0..3 {
+            place.pavlosc(&["exec", &id, "true"]);
+        }
+    };
+    restart();
+    // A health check that is just running has a few more open.
+    let least = |times: usize| {
+        let counts = (0..times).map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(7));
+            open()
+        });
+        counts.min().unwrap()
+    };
+    let before = least(20);
+    for _ in 0..count(5, 60) {
+        restart();
+    }
+    let after = least(40);
+    assert!(after <= before, "{before} descriptors, then {after}");
+}
+
+fn median(list: &[Duration]) -> Duration {
+    let mut list = list.to_vec();
+    list.sort_unstable();
+    list[list.len() / 2]
 }
 
 #[test]

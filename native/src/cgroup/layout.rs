@@ -28,13 +28,22 @@ impl Hierarchy {
 /// The hierarchies of this process. No assumption is made about their paths.
 pub fn detect() -> Result<Vec<Hierarchy>> {
     Ok(parse(
-        &read("/proc/self/mountinfo")?,
-        &read("/proc/self/cgroup")?,
+        &read("/proc/self/mountinfo", Reads::ToEnd)?,
+        &read("/proc/self/cgroup", Reads::UntilShort)?,
     ))
 }
 
+/// How a file of /proc comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// A list, of which a read may give less than there is.
+    ToEnd,
+    /// One record, which a read gives as a whole where there is room for it.
+    UntilShort,
+}
+
 /// In as few reads as there can be.
-fn read(path: &'static str) -> Result<String> {
+fn read(path: &'static str, reads: Reads) -> Result<String> {
     const ROOM: usize = 16 << 10;
     let mut text = Vec::new();
     let mut part = [0; ROOM];
@@ -45,6 +54,9 @@ fn read(path: &'static str) -> Result<String> {
             match file.read(&mut part)? {
                 0 => break,
                 length => text.extend_from_slice(&part[..length]),
+            }
+            if reads == Reads::UntilShort && text.len() % ROOM != 0 {
+                break;
             }
         }
         later(file);

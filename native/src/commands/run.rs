@@ -123,6 +123,9 @@ fn in_foreground(globals: &Globals, options: &Options) -> Result<Ended> {
         request.stdio = theirs;
     }
     let mut created = launch::create_from(&request, config)?;
+    if let Some(master) = &created.console {
+        foreground::prepare(master)?;
+    }
     // The command's ends are its own now; ours would keep its pipes open.
     drop(request);
     started(globals, &mut created, |created| options.announce(created))?;

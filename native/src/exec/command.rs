@@ -25,6 +25,11 @@ pub struct Command {
 }
 
 impl Command {
+    /// Its terminal, before it writes anything.
+    pub fn prepare(&self) -> Result<()> {
+        self.master.as_ref().map_or(Ok(()), foreground::prepare)
+    }
+
     /// Hands its pidfd to whoever listens at a socket.
     pub fn announce(&self, socket: &Path) -> Result<()> {
         pty::send_pidfd(socket, self.pidfd.as_fd()).inspect_err(|_| {

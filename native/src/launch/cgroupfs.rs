@@ -23,7 +23,9 @@ pub fn mount(init: &Init, mount: &Mount) -> Result<()> {
     mount.options.data.clear();
     mount.source = Some("cgroup".into());
     let hierarchies = hierarchies()?;
-    if hierarchies.is_empty() || mount.kind == "cgroup2" {
+    // The kernel may have v1 hierarchies that nothing here shows: the container is in v2 alone then.
+    let only_v2 = !init.cgroups.is_empty() && init.cgroups.keys().all(String::is_empty);
+    if only_v2 || hierarchies.is_empty() || mount.kind == "cgroup2" {
         mount.kind = "cgroup2".into();
         return one(init, &mount, &mount.destination, None);
     }

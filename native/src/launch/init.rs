@@ -9,7 +9,7 @@ use super::parent::Request;
 use super::plan::Operation;
 use super::{devices, exec, mounts, namespaces, reaper, rootfs};
 use crate::error::{Context, Error, Result};
-use crate::process::attributes;
+use crate::process::{account, attributes};
 use crate::root::RootFd;
 use crate::spec::Config;
 use crate::spec::linux::NamespaceKind;
@@ -299,8 +299,14 @@ impl Init<'_> {
         let Some(process) = &self.config.process else {
             return self.hooks(|hooks| &hooks.start_container);
         };
+        if self.config.hooks.start_container.is_empty() {
+            return Ok(());
+        }
+        let wanted = self.config.annotations.get(super::plan::USER);
+        let user = account::find(self.root()?, process, wanted.map(String::as_str))?;
+        let env = account::environment(&process.env, &user);
         for hook in &mut self.config.hooks.start_container {
-            hook.env.get_or_insert_with(|| process.env.clone());
+            hook.env.get_or_insert_with(|| env.clone());
         }
         self.hooks(|hooks| &hooks.start_container)
     }

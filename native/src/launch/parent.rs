@@ -108,7 +108,6 @@ pub fn create(request: &Request) -> Result<Created> {
 
 /// The same with the bundle's configuration, where it has been read already.
 pub fn create_from(request: &Request, mut config: Config) -> Result<Created> {
-    super::kernel::check()?;
     if let Some(process) = &mut config.process {
         crate::spec::process::set_env(&mut process.env, &request.env);
     }
@@ -123,12 +122,15 @@ pub fn create_from(request: &Request, mut config: Config) -> Result<Created> {
         cgroups: None,
         child: None,
     };
-    build(request, config, &directory, &mut made).inspect_err(|_| {
-        made.undo();
-        if !request.keep_state {
-            let _ = state::remove_directory(request.root, request.id);
-        }
-    })
+    build(request, config, &directory, &mut made)
+        .inspect_err(|_| {
+            made.undo();
+            if !request.keep_state {
+                let _ = state::remove_directory(request.root, request.id);
+            }
+        })
+        // On a kernel that is too old that is the reason, whatever it was that failed.
+        .map_err(|error| super::kernel::check().err().unwrap_or(error))
 }
 
 /// Lets the command of a created container (Gate::Socket) run. Errors as `Created::start`.

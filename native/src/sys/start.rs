@@ -138,9 +138,9 @@ mod early {
         // SAFETY: each call gets what its manual page says: a path, a buffer of the right size, and
         // the two lists of the stack.
         unsafe {
-            if call(SYS_GETEUID, [0; 5]) != 0
-                || call(SYS_STATFS, [own, about.as_mut_ptr() as usize, 0, 0, 0]) != 0
+            if call(SYS_STATFS, [own, about.as_mut_ptr() as usize, 0, 0, 0]) != 0
                 || about[STATFS_FLAGS] & ST_RDONLY != 0
+                || call(SYS_GETEUID, [0; 5]) != 0
             {
                 return;
             }

@@ -58,9 +58,6 @@ pub fn pipes() -> Result<(Foreground, Stdio)> {
 pub fn terminal(master: OwnedFd) -> Result<Foreground> {
     // Its own open file description on this side: nobody else sees the mode change.
     ioctl_fionbio(&master, true).at("set terminal non-blocking", "")?;
-    if !isatty(rustix::stdio::stdout()) {
-        plain_lines(&master)?;
-    }
     let input = Flow::new(own(rustix::stdio::stdin())?, own(master.as_fd())?);
     let output = Flow::new(own(master.as_fd())?, own(rustix::stdio::stdout())?);
     Ok(Foreground {
@@ -70,8 +67,12 @@ pub fn terminal(master: OwnedFd) -> Result<Foreground> {
     })
 }
 
-/// Lines end as the process wrote them: a carriage return is for a screen, which is not there.
-fn plain_lines(master: &OwnedFd) -> Result<()> {
+/// Before anything is written to a terminal that `terminal` is going to relay: into something else than
+/// a screen lines go as the process wrote them, without carriage returns.
+pub fn prepare(master: &OwnedFd) -> Result<()> {
+    if isatty(rustix::stdio::stdout()) {
+        return Ok(());
+    }
     let mut modes = tcgetattr(master).at("read terminal modes", "")?;
     modes.output_modes -= OutputModes::ONLCR;
     tcsetattr(master, OptionalActions::Now, &modes).at("set terminal modes", "")
