@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
@@ -42,17 +43,28 @@ impl RootFd {
 
     /// Opens the directory at `path` (O_PATH) and makes what is missing of it, component by
     /// component, each beneath a directory that is open already. A link is followed inside the
-    /// root; one that leads nowhere is an error.
+    /// root; where it leads to nothing, that is made.
     pub fn make_dir(&self, path: &Path, mode: u32) -> Result<OwnedFd> {
+        self.make_dir_through(path, mode, MOST_LINKS)
+    }
+
+    fn make_dir_through(&self, path: &Path, mode: u32, links: u8) -> Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         match self.open(path, flags, Mode::empty()) {
             Err(Errno::NOENT) => {}
             other => return other.at("open directory in root", path.display().to_string()),
         }
-        let (parent, name) = split(path)?;
-        let parent = self.make_dir(&parent, mode)?;
+        let (above, name) = split(path)?;
+        let parent = self.make_dir_through(&above, mode, links)?;
         match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            Ok(()) => {}
+            Err(Errno::EXIST) => {
+                if let (Some(target), Some(links)) =
+                    (link_target(&parent, &above, name), links.checked_sub(1))
+                {
+                    return self.make_dir_through(&target, mode, links);
+                }
+            }
             Err(errno) => {
                 return Err(Error::os(
                     "make directory in root",
@@ -66,18 +78,30 @@ impl RootFd {
     }
 
     /// Opens the file at `path` (O_PATH); makes an empty one, with its directories, when there is
-    /// nothing. Whatever exists (also a device or a socket) is opened as it is.
+    /// nothing. Whatever exists (also a device or a socket) is opened as it is. Links as in `make_dir`:
+    /// images have an /etc/resolv.conf that leads to what only runs on a whole system.
     pub fn make_file(&self, path: &Path) -> Result<OwnedFd> {
+        self.make_file_through(path, MOST_LINKS)
+    }
+
+    fn make_file_through(&self, path: &Path, links: u8) -> Result<OwnedFd> {
         match self.open(path, OFlags::PATH, Mode::empty()) {
             Err(Errno::NOENT) => {}
             other => return other.at("open file in root", path.display().to_string()),
         }
-        let (parent, name) = split(path)?;
-        let parent = self.make_dir(&parent, 0o755)?;
+        let (above, name) = split(path)?;
+        let parent = self.make_dir_through(&above, 0o755, links)?;
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
         match rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o644)) {
-            Ok(_) | Err(Errno::EXIST) => {}
+            Ok(_) => {}
+            Err(Errno::EXIST) => {
+                if let (Some(target), Some(links)) =
+                    (link_target(&parent, &above, name), links.checked_sub(1))
+                {
+                    return self.make_file_through(&target, links);
+                }
+            }
             Err(errno) => {
                 return Err(Error::os(
                     "make file in root",
@@ -117,6 +141,17 @@ impl AsFd for RootFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// So many links are followed to what does not exist yet.
+const MOST_LINKS: u8 = 16;
+
+/// Where the link `name` in `parent` leads, as a path of the root, where it is resolved again by
+/// the kernel. None: it is none.
+fn link_target(parent: &OwnedFd, above: &Path, name: &OsStr) -> Option<PathBuf> {
+    let target = rustix::fs::readlinkat(parent, name, Vec::new()).ok()?;
+    // An absolute one takes the place of all before it.
+    Some(above.join(OsStr::from_bytes(target.as_bytes())))
 }
 
 /// What a descriptor is.

@@ -87,3 +87,52 @@ fn a_container_that_shares_mounts_leaves_those_of_the_host() {
         grep -c \" $dir/host/below \" /proc/self/mountinfo";
     assert_eq!(script(&place, &id, text), "1\n");
 }
+
+#[test]
+fn a_mount_through_a_link_to_nothing_makes_what_is_missing_inside() {
+    let outside = "/tmp/pavlosc-test-made-outside";
+    let links = [
+        ("../run/deep/resolv.conf", "run/deep/resolv.conf"),
+        ("/run/other/file", "run/other/file"),
+        (
+            "../../../../../..//tmp/pavlosc-test-made-outside/x",
+            "tmp/pavlosc-test-made-outside/x",
+        ),
+    ];
+    for (target, made) in links {
+        let mut place = Place::new();
+        let id = place.bundle(&["cat", "/etc/target"], |config| {
+            let source = place_source();
+            config["mounts"] = json!([
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {"destination": "/etc/target", "type": "bind", "source": source, "options": ["bind"]},
+            ]);
+        });
+        let root = place.dir.join("root");
+        std::os::unix::fs::symlink(target, root.join("etc/target")).unwrap();
+        let bundle = place.dir.join(&id);
+        let said = place.ok(&["run", "--bundle", bundle.to_str().unwrap(), &id]);
+        assert_eq!(said, fs::read_to_string(place_source()).unwrap());
+        assert!(root.join(made).is_file(), "{made}");
+        assert!(!std::path::Path::new(outside).exists());
+    }
+}
+
+#[test]
+fn a_link_to_itself_is_an_error() {
+    let mut place = Place::new();
+    let id = place.bundle(&["true"], |config| {
+        config["mounts"] = json!([
+            {"destination": "/etc/loop/x", "type": "bind", "source": place_source(), "options": ["bind"]},
+        ]);
+    });
+    std::os::unix::fs::symlink("loop", place.dir.join("root/etc/loop")).unwrap();
+    let bundle = place.dir.join(&id);
+    let output = place.pavlosc(&["run", "--bundle", bundle.to_str().unwrap(), &id]);
+    assert!(!output.status.success());
+}
+
+/// Some file of the host that everybody has.
+fn place_source() -> &'static str {
+    "/proc/version"
+}
