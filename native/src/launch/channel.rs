@@ -88,8 +88,9 @@ impl Channel {
                 &mut control,
                 RecvFlags::CMSG_CLOEXEC,
             ) {
-                Err(Errno::INTR) => {}
-                Err(Errno::CONNRESET) => return Ok(None),
+                // It was closed with something of ours unread; told once. What was said before is
+                // still there, and then the end.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 other => break other.at(STEP, "receive")?.bytes,
             }
         };
@@ -171,5 +172,15 @@ mod tests {
         let (one, other) = Channel::pair().unwrap();
         drop(one);
         assert!(other.receive().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_last_word_is_heard_also_when_ours_was_not() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        ours.send(&Message::Go, None).unwrap();
+        theirs.send(&Message::Ready, None).unwrap();
+        drop(theirs);
+        assert!(matches!(ours.receive(), Ok(Some((Message::Ready, None)))));
+        assert!(matches!(ours.receive(), Ok(None)));
     }
 }
