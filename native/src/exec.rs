@@ -8,7 +8,8 @@ mod join;
 mod plan;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::cli::Globals;
@@ -42,6 +43,8 @@ pub struct Request {
     pub no_new_privileges: bool,
     pub apparmor_profile: Option<String>,
     pub selinux_label: Option<String>,
+    /// Cgroups below the container's that the command goes to.
+    pub cgroups: Vec<SubCgroup>,
     /// Join a paused container too; the command waits until it is resumed.
     pub ignore_paused: bool,
     pub pid_file: Option<PathBuf>,
@@ -50,6 +53,33 @@ pub struct Request {
     pub pidfd_socket: Option<PathBuf>,
     /// So many of the caller's descriptors, from 3 on, go to the command.
     pub preserve_fds: u32,
+}
+
+/// `[CONTROLLER[,...]:]PATH`, as runc has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubCgroup {
+    /// v1 controllers; none: every hierarchy.
+    pub controllers: Vec<String>,
+    /// Below the container's own directory, and without `..`.
+    pub path: PathBuf,
+}
+
+impl FromStr for SubCgroup {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (controllers, path) = match text.split_once(':') {
+            Some((names, path)) => (names.split(',').map(str::to_owned).collect(), path),
+            None => (Vec::new(), text),
+        };
+        let path = PathBuf::from(path.trim_start_matches('/'));
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if path.components().all(plain) && !text.contains('\0') {
+            Ok(Self { controllers, path })
+        } else {
+            Err(format!("{text:?} is no path below the container's cgroup"))
+        }
+    }
 }
 
 /// Runs the command and gives its exit code; with `detach` 0 when it has begun.

@@ -63,6 +63,31 @@ fn a_capability_that_is_inheritable_in_the_container_is_handed_on() {
 }
 
 #[test]
+fn a_command_can_go_to_a_cgroup_below_the_containers() {
+    let mut place = Place::new();
+    let id = idle(&mut place);
+    let directories = place.record(&id)["cgroup"].clone();
+    let directories: Vec<_> = directories.as_object().unwrap().values().collect();
+    for directory in &directories {
+        fs::create_dir(format!("{}/below", directory.as_str().unwrap())).unwrap();
+    }
+    for cpuset in directories
+        .iter()
+        .filter(|path| path.to_string().contains("/cpuset/"))
+    {
+        for name in ["cpuset.cpus", "cpuset.mems"] {
+            let path = cpuset.as_str().unwrap();
+            let value = fs::read_to_string(format!("{path}/{name}")).unwrap();
+            fs::write(format!("{path}/below/{name}"), value.trim()).unwrap();
+        }
+    }
+    let said = place.ok(&["exec", "--cgroup", "below", &id, "cat", "/proc/self/cgroup"]);
+    assert!(said.lines().any(|line| line.ends_with("/below")), "{said}");
+    let refused = place.pavlosc(&["exec", "--cgroup", "../x", &id, "true"]);
+    assert_eq!(refused.status.code(), Some(125));
+}
+
+#[test]
 fn what_cannot_be_run_says_why() {
     let mut place = Place::new();
     let id = idle(&mut place);

@@ -30,6 +30,7 @@ fn parse(args: &mut lexopt::Parser) -> Result<Request> {
             Long("apparmor") => request.apparmor_profile = Some(text(args)?),
             Long("process-label") => request.selinux_label = Some(text(args)?),
             Long("additional-gids") | Short('g') => request.groups.push(parsed(args)?),
+            Long("cgroup") => request.cgroups.push(parsed(args)?),
             Long("ignore-paused") => request.ignore_paused = true,
             Long("pid-file") => request.pid_file = Some(path(args)?),
             Long("console-socket") => request.console_socket = Some(path(args)?),

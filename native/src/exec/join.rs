@@ -9,7 +9,7 @@ use rustix::thread::{ThreadNameSpaceType as Kind, move_into_thread_name_spaces};
 
 use crate::cgroup::Cgroups;
 use crate::error::{Context, Error, Result};
-use crate::exec::{inside, plan::Plan};
+use crate::exec::{SubCgroup, inside, plan::Plan};
 use crate::launch::channel::{Channel, Message};
 use crate::process::attributes;
 use crate::state::State;
@@ -55,7 +55,7 @@ fn enter(plan: &Plan, state: &State, init: BorrowedFd<'_>) -> Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).at("protect process", "")?;
     let namespaces = foreign(state)?;
     let root = root(state)?;
-    Cgroups::from_directories(state.cgroup.clone()).add(rustix::process::getpid())?;
+    directories(state, &plan.cgroups).add(rustix::process::getpid())?;
     attributes::affinity(plan.process.exec_cpu_affinity.as_ref(), "final")?;
     move_into_thread_name_spaces(init, namespaces)
         .at("join namespaces", state.id.as_str())
@@ -69,6 +69,19 @@ fn enter(plan: &Plan, state: &State, init: BorrowedFd<'_>) -> Result<()> {
     rustix::process::fchdir(&root)
         .and_then(|()| rustix::process::chroot("."))
         .at("enter root", state.id.as_str())
+}
+
+/// The container's cgroups, or those below that were asked for.
+fn directories(state: &State, below: &[SubCgroup]) -> Cgroups {
+    let mut directories = state.cgroup.clone();
+    for SubCgroup { controllers, path } in below {
+        for (name, directory) in &mut directories {
+            if controllers.is_empty() || controllers.contains(name) {
+                directory.push(path);
+            }
+        }
+    }
+    Cgroups::from_directories(directories)
 }
 
 /// The root directory of the init, which may be another than that of its mount namespace.

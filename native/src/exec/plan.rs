@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::error::{Context, Error, Result};
-use crate::exec::Request;
+use crate::exec::{Request, SubCgroup};
 use crate::process::capability;
 use crate::seccomp::{self, Filter};
 use crate::spec;
@@ -28,6 +28,8 @@ pub struct Plan {
     pub preserve_fds: u32,
     /// Groups besides those of a user that is looked up.
     pub groups: Vec<u32>,
+    /// Cgroups below the container's.
+    pub cgroups: Vec<SubCgroup>,
     /// The container's own.
     pub personality: Option<Personality>,
     pub memory_policy: Option<MemoryPolicy>,
@@ -74,7 +76,9 @@ pub fn make(state: &State, request: &Request) -> Result<Plan> {
             "TERM",
             std::env::var("TERM").ok().as_deref().unwrap_or("xterm"),
         );
-        process.console_size = console_size().or(process.console_size);
+        // The size that a whole process brings is meant as it is.
+        let given = process.console_size.filter(|_| request.process.is_some());
+        process.console_size = given.or_else(console_size).or(process.console_size);
     }
     for variable in &request.env {
         set(&mut process.env, variable);
@@ -109,6 +113,7 @@ pub fn make(state: &State, request: &Request) -> Result<Plan> {
             // They are among the process's.
             None => Vec::new(),
         },
+        cgroups: request.cgroups.clone(),
         personality: config.linux.personality,
         memory_policy: config.linux.memory_policy,
         filter,
