@@ -101,8 +101,9 @@ impl State {
         let path = directory(root, id)?.join(FILE);
         let text = match std::fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Engines know this case by these words.
                 return Err(
-                    Error::new("find container", id, "there is no container of this name")
+                    Error::new("find container", id, "the container does not exist")
                         .hint("`pavlosc list` shows those that there are"),
                 );
             }

@@ -24,6 +24,26 @@ fn ps_lists_the_processes_of_a_container_and_no_other() {
     }
 }
 
+/// containerd decides by them whether a container is gone already.
+#[test]
+fn a_missing_and_an_ended_container_have_the_words_that_engines_look_for() {
+    let mut place = Place::new();
+    let id = place.bundle(&["true"], |_| {});
+    place.supervise(&id);
+    place.status(&id);
+    let error = |args: &[&str]| {
+        let output = place.pavlosc(args);
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let ended = error(&["kill", &id, "KILL"]);
+    assert!(ended.contains("container not running"), "{ended}");
+    for verb in ["state", "delete", "kill"] {
+        let missing = error(&[verb, "never-was"]);
+        assert!(missing.contains("does not exist"), "{missing}");
+    }
+}
+
 #[test]
 fn ps_of_an_ended_container_is_empty() {
     let mut place = Place::new();

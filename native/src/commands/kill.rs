@@ -37,6 +37,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
                 .at("send signal", id)
                 .map(|()| 0)
         }
-        _ => Err(Error::new("send signal", id, "the container is stopped")),
+        // Engines know this case by these words.
+        _ => Err(Error::new("send signal", id, "container not running")),
     }
 }
