@@ -121,7 +121,7 @@ fn a_supervisor_keeps_no_descriptor_of_what_is_over() {
         all.flatten().count()
     };
     // A restart in between: it is up again when its record has another pid and is started.
-    let mut restart = || {
+    let restart = || {
         let old = place.record(&id)["pid"].as_u64().unwrap();
         place.pavlosc(&["kill", &id, "KILL"]);
         wait_for("the next start", || {

@@ -56,8 +56,14 @@ pub struct MemoryPolicy {
 pub struct Namespace {
     #[serde(rename = "type")]
     pub kind: NamespaceKind,
-    /// Joined; absent: a new one.
+    /// Joined; absent or empty: a new one.
+    #[serde(default, deserialize_with = "not_empty")]
     pub path: Option<PathBuf>,
+}
+
+fn not_empty<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = Option::<PathBuf>::deserialize(text)?;
+    Ok(path.filter(|path| !path.as_os_str().is_empty()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
