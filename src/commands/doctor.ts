@@ -36,7 +36,8 @@ async function thisMachine(): Promise<Machine> {
     writable: (path) => realFiles.writable(nearest(path)),
     tryNamespace: () => (native.ok ? tryNamespace(native.value, facts.caller) : "pavlosc is missing"),
     // Without root networks are in a namespace of their own, where there is no firewall.
-    blockers: facts.caller.uid === 0 ? await findBlockers(realPrograms) : [],
+    blockers:
+      facts.caller.uid === 0 ? await findBlockers(realPrograms, (path) => realFiles.readText(path)) : [],
     runtime: native.ok ? { path: native.value } : { missing: native.failure.message },
     state: state.ok ? state.value : { wrong: state.failure.message, hint: state.failure.hint ?? "" },
   };

@@ -1,3 +1,4 @@
+import { makeMemoryRelease } from "../host/memory.ts";
 import { realFiles } from "../host/real-files.ts";
 import type { Desired } from "../model/project.ts";
 import { success } from "../model/result.ts";
@@ -38,11 +39,15 @@ export const watch: Verb = async (invocation) => {
     `watching ${count} ${count === 1 ? "environment" : "environments"}; Ctrl-C ends the watching, not them`,
     "quiet",
   );
+  const release = makeMemoryRelease();
   await keepWatching({
     machinery: machinery.value,
     selection: selection.value,
     load: () => loadPinned(invocation, project.value),
-    applied: rules.set,
+    applied: (environments) => {
+      rules.set(environments);
+      release();
+    },
     follow: followFiles,
     alive: (pid) => realFiles.status(`/proc/${pid}`) !== null,
     tell: (news) => tell(news, desk, invocation),

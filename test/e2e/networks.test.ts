@@ -149,6 +149,15 @@ describe.each(all)("networks as $kind", (caller) => {
     expect(inside("web", "grep -c api /etc/hosts || true")).toEqual(["0"]);
     expectCode(at.pavlos("start", "api"), 0);
     until("web", http("api"), "api");
+    // A recreate with another address: the first look after the apply has it.
+    busyboxRoot(at, "next");
+    const moved = `${api.addresses[0]?.ip}`.replace(/\d+$/, "77");
+    at.write("environments/api.yaml", `${server.replace("../root", "../next")}network: {ip: ${moved}}\n`);
+    expect(expectCode(at.pavlos("diff"), 2).stdout).toMatch(/-\/\+ api +recreate/);
+    apply();
+    expect(inside("web", "grep -w api /etc/hosts | head -n 1")).toEqual([`${moved} api`]);
+    expect(at.ps("api").addresses[0]?.ip).toBe(moved);
+    until("web", http("api"), "api");
   });
 
   it("drift: each kind is shown with its reason and repaired without a restart", { timeout: 180_000 }, () => {

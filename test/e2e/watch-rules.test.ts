@@ -81,7 +81,7 @@ describe.each(callers())("watch as $kind", (caller) => {
     waitFor(() => String(at.ps("api").pid ?? pid), new RegExp(`^(?!${pid}$)\\d+$`));
   });
 
-  it("works after many saves as after the first, and has not grown", async () => {
+  it("works after many saves as after the first, and has not grown", { timeout: 1_200_000 }, async () => {
     at.write("environments/api.yaml", "");
     save(0);
     start();
@@ -108,6 +108,7 @@ describe.each(callers())("watch as $kind", (caller) => {
     }
     settled(saves);
     const after = measure();
+    if (process.env.PAVLOS_LONG) console.log(`${saves} saves: ${JSON.stringify({ before, after })}`);
     expect(at.ps("api").pid).toBe(pid);
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 2);
     expect(after.rss).toBeLessThan(before.rss + (60 << 10));

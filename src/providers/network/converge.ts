@@ -55,6 +55,8 @@ interface Work {
   /** Those that are to run, by name. */
   readonly up: ReadonlyMap<string, Present>;
   running: Running;
+  /** The table as the kernel has it, where one was made before. */
+  listed: Promise<string | null> | null;
 }
 
 /**
@@ -101,7 +103,7 @@ export async function converge(
   if (!ground.ok) return ground;
   const running = readRunning(tools, layout);
   const machine: Machine = { tools, layout, ground: ground.value };
-  const work: Work = { tools, context, machine, record, known, up, running };
+  const work: Work = { tools, context, machine, record, known, up, running, listed: null };
   const done = up.size === 0 ? await dismantle(work) : await build(work);
   if (done.ok) await writeNetworks(tools, projectId, record);
   return done;
@@ -131,6 +133,8 @@ async function groundFor(
 
 async function build(work: Work): Promise<Result<Texts, Problem>> {
   work.running = readRunning(work.tools, work.machine.layout);
+  // Meanwhile: links change no rules.
+  if (work.running.rules !== "") work.listed = listing(work.machine);
   for (const step of [links, rules, outlet]) {
     const done = await step(work);
     if (!done.ok) return done;
@@ -233,8 +237,8 @@ async function rules(work: Work): Promise<Result<void, Problem>> {
     loopbackDns: ground.kind === "machine" ? readResolvers().loopback : null,
   });
   const digest = createHash("sha256").update(text).digest("hex");
-  if (digest === work.running.rules && (await listing(machine)) === work.running.listing)
-    return success(undefined);
+  const listed = await work.listed;
+  if (digest === work.running.rules && listed === work.running.listing) return success(undefined);
   const set = await runThere(machine, "nft", { args: ["-f", "-"], input: text });
   if (!set.ok) return set;
   keep(work, { rules: digest, listing: (await listing(machine)) ?? "" });

@@ -11,10 +11,16 @@ export interface Blocker {
 }
 
 /** Nobody can tell without `nft`, or without root: then nobody is in the way. */
-export async function findBlockers(programs: Programs): Promise<readonly Blocker[]> {
+export async function findBlockers(
+  programs: Programs,
+  read: (path: string) => string | null,
+): Promise<readonly Blocker[]> {
   const nft = programs.find("nft");
-  const listed = nft === null ? null : await programs.run(nft, ["-s", "list", "ruleset"]);
-  return [...(listed?.code === 0 ? blockersIn(listed.stdout) : []), ...(await legacyBlockers(programs))];
+  const [listed, legacy] = await Promise.all([
+    nft === null ? null : programs.run(nft, ["-s", "list", "ruleset"]),
+    legacyBlockers(programs, read),
+  ]);
+  return [...(listed?.code === 0 ? blockersIn(listed.stdout) : []), ...legacy];
 }
 
 interface Table {
@@ -78,8 +84,12 @@ interface Direction {
 const both = (command: (to: Direction) => string): string =>
   `${command({ option: "-i", match: "iifname" })} && ${command({ option: "-o", match: "oifname" })}`;
 
-/** The kernel's older tables, which nft does not show. */
-async function legacyBlockers(programs: Programs): Promise<readonly Blocker[]> {
+/** The kernel's older tables, which nft does not show; mostly there are none. */
+async function legacyBlockers(
+  programs: Programs,
+  read: (path: string) => string | null,
+): Promise<readonly Blocker[]> {
+  if (read("/proc/net/ip_tables_names")?.includes("filter") !== true) return [];
   const iptables = programs.find("iptables-legacy");
   const listed = iptables === null ? null : await programs.run(iptables, ["-S"]);
   return listed?.code === 0 ? legacyBlockersIn(listed.stdout) : [];
