@@ -23,7 +23,7 @@ export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>):
         model,
         excluded,
         node: nodeOf(tree, { path: `/dev/nvidia${minor}`, major, minor }),
-        drm: drmNodes(tree, busId),
+        drm: drmNodes(tree, busId, majors.get("drm") ?? 226),
         mig: migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minors }),
       },
     ];
@@ -44,14 +44,12 @@ export function nodeOf(
 export const shortAddress = (address: string): string =>
   address.toLowerCase().replace(/^0000(?=[0-9a-f]{4}:)/, "");
 
-function drmNodes(tree: DriverTree, busId: string): readonly Node[] {
+/** The number in the name is the minor: the kernel makes the one of the other. */
+function drmNodes(tree: DriverTree, busId: string, major: number): readonly Node[] {
   return tree.list(`/sys/bus/pci/devices/${busId}/drm`).flatMap((name): readonly Node[] => {
-    if (!/^(card|renderD)\d+$/.test(name)) return [];
-    const numbers = tree.text(`/sys/bus/pci/devices/${busId}/drm/${name}/dev`)?.trim().split(":").map(Number);
-    const status = tree.status(`/dev/dri/${name}`);
-    const [major, minor] = numbers ?? [status?.major, status?.minor];
-    if (major === undefined || minor === undefined) return [];
-    return [nodeOf(tree, { path: `/dev/dri/${name}`, major, minor })];
+    const [, minor] = /^(?:card|renderD)(\d+)$/.exec(name) ?? [];
+    if (minor === undefined) return [];
+    return [nodeOf(tree, { path: `/dev/dri/${name}`, major, minor: Number(minor) })];
   });
 }
 
