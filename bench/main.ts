@@ -7,6 +7,7 @@ import { record, type Suite } from "./report.ts";
 import { scale } from "./scale.ts";
 import { type Tools, tools } from "./tools.ts";
 import { unpack } from "./unpack.ts";
+import { warm } from "./warm.ts";
 import { watch } from "./watch.ts";
 
 const suites: Record<string, (tools: Tools) => Suite | Promise<Suite>> = {
@@ -14,6 +15,7 @@ const suites: Record<string, (tools: Tools) => Suite | Promise<Suite>> = {
   "command-line": commandLine,
   unpack,
   pull,
+  warm,
   gpu,
   scale,
   watch,

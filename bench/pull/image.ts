@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalRegistry } from "./registry.ts";
 
@@ -24,6 +24,27 @@ const ratio = 0.37;
 export function makeImage(registry: LocalRegistry, { name, layers, size }: ImageShape): PulledImage {
   const slices = slice(Math.ceil(size / ratio), layers);
   const made = slices.map((files, index) => makeLayer(registry.directory, `layer-${index}`, files));
+  publish(registry, name, made);
+  return { name, layers: made.length, entries: slices.reduce((sum, { paths }) => sum + paths.length, 0) };
+}
+
+/** An image of a directory, and further layers with a file each. */
+export function makeSmallImage(
+  registry: LocalRegistry,
+  { name, root, layers }: { readonly name: string; readonly root: string; readonly layers: number },
+): void {
+  const made = Array.from({ length: layers }, (_, index) => {
+    const path = join(registry.directory, `layer-${index}`);
+    const file = `${path}.d/var-${index}`;
+    if (index > 0) mkdirSync(`${path}.d`, { recursive: true });
+    if (index > 0) writeFileSync(file, `${index}\n`);
+    return packLayer(path, [`tar -C '${index === 0 ? root : `${path}.d`}' -cf '${path}.tar' .`]);
+  });
+  publish(registry, name, made);
+}
+
+/** Puts layers with a configuration and a manifest into the registry. */
+function publish(registry: LocalRegistry, name: string, made: readonly Layer[]): void {
   for (const { path, digest } of made) {
     registry.putBlob(`bench/${name}`, digest, path);
     rmSync(path, { force: true });
@@ -44,7 +65,6 @@ export function makeImage(registry: LocalRegistry, { name, layers, size }: Image
     layers: made.map(({ digest, bytes }) => descriptor("layer.v1.tar+gzip", digest, bytes)),
   };
   registry.putManifest(`bench/${name}`, "1", JSON.stringify(manifest));
-  return { name, layers: made.length, entries: slices.reduce((sum, { paths }) => sum + paths.length, 0) };
 }
 
 const digestOf = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
@@ -116,9 +136,16 @@ function makeLayer(directory: string, name: string, { prefix, paths }: Slice): L
     (_, copy) =>
       `tar -C / --null --no-recursion --hard-dereference --transform 's,^,${prefix}/${copy}/,rS' -${copy === 0 ? "c" : "r"}f '${path}.tar' -T '${path}.list' 2>/dev/null`,
   );
+  const layer = packLayer(path, tars);
+  rmSync(`${path}.list`);
+  return layer;
+}
+
+/** What the commands put into PATH.tar. */
+function packLayer(path: string, tars: readonly string[]): Layer {
   const pack = `sha256sum <'${path}.tar' >'${path}.diff' && gzip -6 <'${path}.tar' >'${path}' && sha256sum <'${path}' >'${path}.sum'`;
   const run = spawnSync("sh", ["-c", `${tars.join("; ")}; ${pack}`], { encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`${name} cannot be packed: ${run.stderr}`);
+  if (run.status !== 0) throw new Error(`${path} cannot be packed: ${run.stderr}`);
   const hex = (suffix: string): string => readFileSync(`${path}.${suffix}`, "utf8").slice(0, 64);
   const layer = {
     path,
@@ -126,6 +153,6 @@ function makeLayer(directory: string, name: string, { prefix, paths }: Slice): L
     diffId: `sha256:${hex("diff")}`,
     bytes: statSync(path).size,
   };
-  for (const suffix of ["list", "diff", "sum", "tar"]) rmSync(`${path}.${suffix}`);
+  for (const suffix of ["diff", "sum", "tar"]) rmSync(`${path}.${suffix}`);
   return layer;
 }
