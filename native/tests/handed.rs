@@ -91,7 +91,8 @@ fn pidfds_go_to_who_asks_for_them() {
 fn each_variable_is_there_once_and_an_empty_home_is_none() {
     let mut place = Place::new();
     let id = place.bundle(&["env"], |config| {
-        config["process"]["env"] = json!(["ONE=1", "HOME=", "TWO=2", "ONE=", "PATH=/bin"]);
+        config["process"]["env"] =
+            json!(["ONE=1", "HOME=/x", "HOME=", "TWO=2", "ONE=", "PATH=/bin"]);
     });
     let bundle = place.dir.join(&id);
     let said = place.ok(&["run", "--bundle", bundle.to_str().unwrap(), &id]);

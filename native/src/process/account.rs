@@ -37,11 +37,12 @@ pub fn find(root: &RootFd, process: &Process, wanted: Option<&str>) -> Result<Us
 /// it is empty, the account's, else `/`.
 pub fn environment(given: &[String], user: &User) -> Vec<String> {
     let mut env: Vec<String> = Vec::with_capacity(given.len() + 1);
-    for variable in given.iter().filter(|variable| *variable != "HOME=") {
+    for variable in given {
         let name = variable.split_inclusive('=').next().unwrap_or(variable);
         env.retain(|known| !name.ends_with('=') || !known.starts_with(name));
         env.push(variable.clone());
     }
+    env.retain(|variable| variable != "HOME=");
     add_home(&mut env, user);
     env
 }
@@ -56,7 +57,8 @@ fn add_home(env: &mut Vec<String>, user: &User) {
 
 fn has_home(env: &[String]) -> bool {
     env.iter()
-        .any(|variable| variable.starts_with("HOME=") && variable != "HOME=")
+        .rfind(|variable| variable.starts_with("HOME="))
+        .is_some_and(|variable| variable != "HOME=")
 }
 
 /// A regular file of the root, up to the parser's limit; anything else counts as empty.
