@@ -45,6 +45,26 @@ fn a_missing_and_an_ended_container_have_the_words_that_engines_look_for() {
 }
 
 #[test]
+fn kill_reaches_all_where_the_pid_namespace_is_the_hosts() {
+    let mut place = Place::new();
+    let id = place.bundle(&["sh", "-c", "sleep 1000 & sleep 1000"], |config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != "pid");
+        config["mounts"][0] = json!({"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]});
+    });
+    place.supervise(&id);
+    let pids = || -> Vec<u64> {
+        serde_json::from_str(&place.ok(&["ps", "--format", "json", &id])).unwrap()
+    };
+    wait_for("both processes", || pids().len() == 2);
+    let all = pids();
+    place.ok(&["kill", &id, "KILL"]);
+    wait_for("their end", || {
+        !all.iter().any(|pid| support::is_alive(*pid))
+    });
+}
+
+#[test]
 fn ps_of_an_ended_container_is_empty() {
     let mut place = Place::new();
     let id = place.bundle(&["true"], |_| {});

@@ -7,6 +7,7 @@ use lexopt::prelude::*;
 use crate::cli::{Globals, missing_id, usage};
 use crate::error::{Context, Error, Result};
 use crate::signal;
+use crate::spec::linux::NamespaceKind;
 use crate::state::{State, Status};
 use crate::sys;
 use crate::teardown;
@@ -28,7 +29,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
             .hint("a name such as TERM or a number from 1 to 64")
     })?;
     let state = State::load(&globals.root, &id)?;
-    if all {
+    if all || (number == libc::SIGKILL && outlives_its_init(&state)?) {
         return teardown::signal_all(&state, number).map(|()| 0);
     }
     match state.init().open() {
@@ -40,4 +41,9 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
         // Engines know this case by these words.
         _ => Err(Error::new("send signal", id, "container not running")),
     }
+}
+
+/// Without a pid namespace of its own, the end of the init is not the end of the others.
+fn outlives_its_init(state: &State) -> Result<bool> {
+    Ok(!state.load_config()?.linux.is_new(NamespaceKind::Pid))
 }
