@@ -29,7 +29,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
             .hint("a name such as TERM or a number from 1 to 64")
     })?;
     let state = State::load(&globals.root, &id)?;
-    if all || (number == libc::SIGKILL && outlives_its_init(&state)?) {
+    if all || (number == libc::SIGKILL && outlives_its_init(&state)) {
         return teardown::signal_all(&state, number).map(|()| 0);
     }
     match state.init().open() {
@@ -44,6 +44,7 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
 }
 
 /// Without a pid namespace of its own, the end of the init is not the end of the others.
-fn outlives_its_init(state: &State) -> Result<bool> {
-    Ok(!state.load_config()?.linux.is_new(NamespaceKind::Pid))
+fn outlives_its_init(state: &State) -> bool {
+    // A bundle may be gone before its container.
+    (state.load_config()).is_ok_and(|config| !config.linux.is_new(NamespaceKind::Pid))
 }
