@@ -2,6 +2,7 @@ import type { Environment } from "../model/environment.ts";
 import type { Actual } from "../model/instance.ts";
 import type { Change, Operation, Plan } from "../model/plan.ts";
 import type { Desired } from "../model/project.ts";
+import { success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { Context } from "../providers/provider.ts";
 import { containerIdOf } from "../state/paths.ts";
@@ -9,7 +10,7 @@ import type { ChangeResult, Machinery } from "./api.ts";
 import { makeCrew } from "./batch.ts";
 import { placeOf } from "./fields.ts";
 import { makeGates } from "./gates.ts";
-import { gatherAll, once, presentDuring, presentNow } from "./gather.ts";
+import { gatherAll, isAlike, once, presentDuring, presentNow } from "./gather.ts";
 import { makePerform, type Session } from "./perform.ts";
 import { restartInstead } from "./plan.ts";
 import { type AfterFailure, type Job, repair } from "./repair.ts";
@@ -39,7 +40,13 @@ export async function execute(
   work: Work,
 ): Promise<readonly ChangeResult[]> {
   const crew = makeCrew();
-  const gather = once(() => gatherAll(machinery, context, presentDuring(work)));
+  const during = presentDuring(work);
+  let isGathered = false;
+  const gather = once(async () => {
+    const done = await gatherAll(machinery, context, during);
+    isGathered = done.ok;
+    return done;
+  });
   const gates = makeGates(work.plan.order);
   const run = makeRunner(machinery, makePerform(machinery, { context, crew, gates, gather }));
   const instances = new Map(work.actual.instances.map((instance) => [instance.name, instance]));
@@ -57,7 +64,9 @@ export async function execute(
     results.set(name, result);
   });
   await crew.run(tasks, concurrency);
-  const settled = await gatherAll(machinery, context, presentNow(machinery));
+  const now = presentNow(machinery);
+  const isSettled = isGathered && isAlike(during, now);
+  const settled = isSettled ? success(undefined) : await gatherAll(machinery, context, now);
   if (!settled.ok) machinery.report({ kind: "notice", notice: unsettled(settled.failure) });
   return work.plan.changes.flatMap((change) => results.get(change.environment) ?? []);
 }

@@ -2,6 +2,7 @@ import { type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
 import type { Context, Present } from "../providers/provider.ts";
 import type { Machinery } from "./api.ts";
+import { same } from "./compare.ts";
 import type { Work } from "./execute.ts";
 
 /** Every provider makes what environments share, for these. */
@@ -37,6 +38,12 @@ export function presentDuring({ plan, actual, wanted }: Work): readonly Present[
 /** What there is now, by the records. */
 export const presentNow = ({ state }: Machinery): readonly Present[] =>
   state.readRecords().records.map(({ spec, stopped }) => ({ environment: spec, up: !stopped, pid: null }));
+
+/** Do both need the same? Then what was made for one is there for the other. */
+export const isAlike = (left: readonly Present[], right: readonly Present[]): boolean =>
+  same(left.map(needsOf), right.map(needsOf));
+
+const needsOf = ({ environment, up }: Present) => ({ environment, up });
 
 /** The same promise for everybody. */
 export function once<T>(work: () => Promise<T>): () => Promise<T> {
