@@ -15,6 +15,15 @@ export function makeMemoryRelease(): () => void {
     if (performance.now() < next || process.memoryUsage.rss() < enough) return;
     next = performance.now() + pause;
     setFlagsFromString("--expose-gc");
-    (runInNewContext("gc") as () => void)();
+    // Any other kind keeps the pages for later.
+    collectorOf()({ type: "major", execution: "sync", flavor: "last-resort" });
   };
 }
+
+type Collector = (options: {
+  readonly type: string;
+  readonly execution: string;
+  readonly flavor: string;
+}) => void;
+
+const collectorOf = (): Collector => runInNewContext("gc") as Collector;
