@@ -146,7 +146,8 @@ fn a_supervisor_keeps_no_descriptor_of_what_is_over() {
         counts.min().unwrap()
     };
     let before = least(20);
-    for _ in 0..count(5, 60) {
+    // Each restart in a row waits twice as long as the one before.
+    for _ in 0..count(5, 9) {
         restart();
     }
     let after = least(40);
