@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { GpuCapability, Gpus } from "../../../model/gpus.ts";
+import { hashOf } from "../../../model/hash.ts";
 import { unreachable } from "../../../model/result.ts";
 import type { OciMount } from "../../provider.ts";
 import { type AttachedNode, type Attachment, nothing } from "../attachment.ts";
@@ -166,10 +166,7 @@ export function skeletonOf(attaching: Attaching): Skeleton {
   );
   const texts: Record<string, string> =
     attaching.params === null ? {} : { params: withoutDeviceFiles(attaching.params) };
-  const key = createHash("sha256")
-    .update(JSON.stringify([files, links, texts]))
-    .digest("hex")
-    .slice(0, 16);
+  const key = hashOf(JSON.stringify([files, links, texts])).slice(0, 16);
   return { directory: join(attaching.store, `${attaching.driver.version}-${key}`), files, links, texts };
 }
 

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import { bootId, runGpuTool } from "../../../host/gpu-tool.ts";
+import { hashOf } from "../../../model/hash.ts";
 import type { StatePaths } from "../../../state/paths.ts";
 import type { Tools } from "../../tools.ts";
 import { shortAddress } from "./gpus.ts";
@@ -32,9 +32,7 @@ export function detailsOf(
 
 function cachePath(paths: StatePaths, tree: DriverTree, driver: Driver): string {
   const layout = driver.gpus.map(({ busId, uuid, mig }) => [busId, uuid, mig?.map(({ nodes }) => nodes)]);
-  const key = createHash("sha256")
-    .update(JSON.stringify([bootId(), tree.root, driver.version, layout]))
-    .digest("hex");
+  const key = hashOf(JSON.stringify([bootId(), tree.root, driver.version, layout]));
   return join(paths.run, "gpus", "cache", `details-${key.slice(0, 16)}.json`);
 }
 

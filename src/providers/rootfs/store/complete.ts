@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { trees } from "../../../host/trees.ts";
+import { hashOf } from "../../../model/hash.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Problem } from "../../../model/source.ts";
 import { errorOf, problemOf } from "../../../native/native.ts";
@@ -24,7 +24,7 @@ export async function completeLayers(
 ): Promise<Result<readonly LayerId[], Problem>> {
   if (layers.length < 2 || !layers.some((id) => trees.stats(layerFiles(tools, id).implied) !== null))
     return success(layers);
-  const id = `merge-${createHash("sha256").update(layers.join("\n")).digest("hex")}`;
+  const id = `merge-${hashOf(layers.join("\n"))}`;
   leaseLayers(tools, [id]);
   const made = await withLayerLock(tools, id, { signal, work: () => make(tools, layers, id) });
   return made.ok ? success([...layers, id]) : made;

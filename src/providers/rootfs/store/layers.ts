@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { trees } from "../../../host/trees.ts";
+import { hashOf } from "../../../model/hash.ts";
 import { treeMaps } from "../../../oci/identity.ts";
 import { layersPath } from "../../../state/paths.ts";
 import type { Tools } from "../../tools.ts";
@@ -43,7 +43,7 @@ export const filesOf = (directory: string): LayerFiles => ({
 export function layerName(tools: Tools, id: LayerId): string {
   const maps = treeMaps(tools.host);
   if (maps.length === 0) return id;
-  return `${id}.${createHash("sha256").update(maps.join(" ")).digest("hex").slice(0, 8)}`;
+  return `${id}.${hashOf(maps.join(" ")).slice(0, 8)}`;
 }
 
 /** Where the layer's files are, whether it is there or not. */
