@@ -71,6 +71,71 @@ fn without_a_mount_namespace_a_command_is_in_the_containers_root_too() {
     assert_eq!(place.ok(&["exec", &id, "cat", "/mark"]), "the container\n");
 }
 
+/// A process that keeps the namespaces of these flags of unshare.
+struct Keeper(std::process::Child);
+
+impl Keeper {
+    fn new(flags: &[&str]) -> Self {
+        let child = Command::new("unshare")
+            .args(flags)
+            .args(["sleep", "1000"])
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        support::wait_for("the keeper's namespaces", || {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "sleep\n")
+        });
+        Self(child)
+    }
+
+    fn path(&self, kind: &str) -> String {
+        format!("/proc/{}/ns/{kind}", self.0.id())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_network_is_joined_that_the_joined_user_namespace_does_not_own() {
+    let (users, network) = (
+        Keeper::new(&["--user", "--map-root-user"]),
+        Keeper::new(&["--net", "--uts"]),
+    );
+    let mut place = Place::new();
+    let id = place.bundle(&["sleep", "1000"], |config| {
+        config["mounts"] = json!([]);
+        config.as_object_mut().unwrap().remove("hostname");
+        config["linux"]["namespaces"] = json!([
+            {"type": "pid"},
+            {"type": "mount"},
+            {"type": "user", "path": users.path("user")},
+            {"type": "uts", "path": network.path("uts")},
+            {"type": "network", "path": network.path("net")},
+        ]);
+    });
+    place.supervise(&id);
+    let pid = place.state(&id)["pid"].as_u64().unwrap();
+    let link = |path: String| fs::read_link(path).unwrap();
+    assert_eq!(
+        link(format!("/proc/{pid}/ns/net")),
+        link(network.path("net"))
+    );
+    assert_eq!(
+        link(format!("/proc/{pid}/ns/uts")),
+        link(network.path("uts"))
+    );
+    assert_eq!(
+        link(format!("/proc/{pid}/ns/user")),
+        link(users.path("user"))
+    );
+    assert_eq!(place.ok(&["exec", &id, "echo", "in"]), "in\n");
+}
+
 #[test]
 fn a_container_that_shares_mounts_leaves_those_of_the_host() {
     let mut place = Place::new();

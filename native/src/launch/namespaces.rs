@@ -9,6 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::init::Init;
 use super::mounts;
 use crate::error::{Context, Error, Result};
+use crate::spec::Config;
 use crate::spec::linux::{NamespaceKind, TimeOffset};
 use crate::sys::descriptor::leave;
 use crate::sys::process::{prctl, set_gid, set_groups, set_uid, setns, unshare};
@@ -21,6 +22,31 @@ pub fn join(kind: NamespaceKind, path: &Path) -> Result<()> {
     let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .at("open namespace", subject.clone())?;
     setns(&fd, flag(kind)).at("join namespace", subject)
+}
+
+/// Enters what only the caller may: namespaces whose owner is not the user namespace that is joined
+/// next. Which they are; what the caller may not enter waits until it is in that one.
+pub fn join_as_caller(config: &Config) -> Result<Vec<NamespaceKind>> {
+    let mut entered = Vec::new();
+    for namespace in &config.linux.namespaces {
+        let (Some(path), true) = (&namespace.path, is_for_callers(namespace.kind)) else {
+            continue;
+        };
+        match join(namespace.kind, path) {
+            Ok(()) => entered.push(namespace.kind),
+            Err(error) if matches!(error.errno, Some(libc::EPERM | libc::EACCES)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(entered)
+}
+
+/// The others count for children only, or for the files that are mounted.
+fn is_for_callers(kind: NamespaceKind) -> bool {
+    matches!(
+        kind,
+        NamespaceKind::Network | NamespaceKind::Ipc | NamespaceKind::Uts | NamespaceKind::Cgroup
+    )
 }
 
 /// Ids 0 of the new user namespace, where they are mapped.

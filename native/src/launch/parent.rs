@@ -214,7 +214,7 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         },
     };
     made.cgroups = Some(cgroups);
-    let operations = plan::make(&config, &facts)?;
+    let mut operations = plan::make(&config, &facts)?;
     for operation in &operations {
         log::debug(|| format!("plan: {operation:?}"));
     }
@@ -225,9 +225,11 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
     let (ours, theirs) = Channel::pair()?;
     let mapped = super::idmap::prepare(&config, &request.bundle)?;
     let joined = userns::join_before_clone(&config)?;
-    let born = birth(&config, into.as_ref().map(AsFd::as_fd))?;
+    let mut entered = Vec::new();
+    let born = birth(&config, into.as_ref().map(AsFd::as_fd), &mut entered)?;
     let Some(child) = born else {
         drop(ours);
+        operations.retain(|operation| !operation.joins(&entered));
         init::run(init::Job {
             request,
             config,
@@ -276,8 +278,12 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
 
 /// Makes the process that becomes init; None: this is it. A user namespace that exists must be
 /// joined before the others are made, which belong to it then: a process between does that, and its
-/// child counts as ours.
-fn birth(config: &Config, into: Option<BorrowedFd<'_>>) -> Result<Option<Child>> {
+/// child counts as ours. It knows by `entered` which others it is in already.
+fn birth(
+    config: &Config,
+    into: Option<BorrowedFd<'_>>,
+    entered: &mut Vec<NamespaceKind>,
+) -> Result<Option<Child>> {
     let flags = clone_flags(config);
     let explain = |errno| super::kernel::explain_clone(errno, config);
     let Some(namespace) = userns::to_join(config)? else {
@@ -286,9 +292,12 @@ fn birth(config: &Config, into: Option<BorrowedFd<'_>>) -> Result<Option<Child>>
     let (ours, theirs) = Channel::pair()?;
     let Some(between) = clone3(0, None).at("fork", "")? else {
         drop(ours);
-        let made = setns(&namespace, libc::CLONE_NEWUSER)
-            .at("join namespace", "linux.namespaces: user")
-            .and_then(|()| clone3(flags | libc::CLONE_PARENT as u64, into).map_err(explain));
+        let made = super::namespaces::join_as_caller(config).and_then(|kinds| {
+            setns(&namespace, libc::CLONE_NEWUSER)
+                .at("join namespace", "linux.namespaces: user")?;
+            *entered = kinds;
+            clone3(flags | libc::CLONE_PARENT as u64, into).map_err(explain)
+        });
         let said = match made {
             Ok(None) => return Ok(None),
             Ok(Some(child)) => theirs.send(&Message::Made(child.pid), Some(child.pidfd.as_fd())),

@@ -88,6 +88,13 @@ pub enum Operation {
     Exec,
 }
 
+impl Operation {
+    /// Enters one of these.
+    pub fn joins(&self, kinds: &[NamespaceKind]) -> bool {
+        matches!(self, Self::Join { kind, .. } if kinds.contains(kind))
+    }
+}
+
 /// One mount of config.json with its options sorted out.
 #[derive(Debug, Clone)]
 pub struct Mount {
