@@ -52,17 +52,17 @@ pub fn parse_json<T: serde::de::DeserializeOwned>(text: &[u8], step: &'static st
         }
         // Programs in Go write null for a list or a map that is not there.
         Err(error) if error.reason.contains("invalid type: null") => {
-            without_nulls(text).unwrap_or(Err(error))
+            without_nulls(text).ok_or(error)
         }
         Err(error) => Err(error),
     }
 }
 
 /// None: that does not help either.
-fn without_nulls<T: serde::de::DeserializeOwned>(text: &[u8]) -> Option<Result<T>> {
+fn without_nulls<T: serde::de::DeserializeOwned>(text: &[u8]) -> Option<T> {
     let mut value: serde_json::Value = serde_json::from_slice(text).ok()?;
     drop_nulls(&mut value);
-    T::deserialize(value).ok().map(Ok)
+    T::deserialize(value).ok()
 }
 
 fn drop_nulls(value: &mut serde_json::Value) {

@@ -35,9 +35,7 @@ async function thisMachine(): Promise<Machine> {
     free: (path) => freeSpace(nearest(path)),
     writable: (path) => realFiles.writable(nearest(path)),
     tryNamespace: () => (native.ok ? tryNamespace(native.value, facts.caller) : "pavlosc is missing"),
-    // Without root networks are in a namespace of their own, where there is no firewall.
-    blockers:
-      facts.caller.uid === 0 ? await findBlockers(realPrograms, (path) => realFiles.readText(path)) : [],
+    blockers: await findBlockers({ programs: realPrograms, files: realFiles, host: facts }),
     runtime: native.ok ? { path: native.value } : { missing: native.failure.message },
     state: state.ok ? state.value : { wrong: state.failure.message, hint: state.failure.hint ?? "" },
   };

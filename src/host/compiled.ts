@@ -88,7 +88,12 @@ const always: readonly string[] = ["node:fs", "node:path", "node:process"];
 
 /** A module of Node's that is loaded when something of it is first used: most commands use few of them. */
 function whenUsed(plain: NodeJS.Require, id: string): unknown {
-  return new Proxy({}, { get: (_, name) => plain(id)[name], has: (_, name) => name in plain(id) });
+  let loaded: Record<PropertyKey, unknown> | null = null;
+  const load = () => {
+    loaded ??= plain(id) as Record<PropertyKey, unknown>;
+    return loaded;
+  };
+  return new Proxy({}, { get: (_, name) => load()[name], has: (_, name) => name in load() });
 }
 
 interface Kept {

@@ -1,5 +1,4 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { type Collector, exposedCollector } from "./collector.ts";
 
 /** After so many bytes that have gone by. */
 export interface SweeperOptions {
@@ -28,11 +27,4 @@ export function makeSweeper({ minor, major }: SweeperOptions): (bytes: number) =
       collect({ type: "major" });
     }
   };
-}
-
-type Collector = (options: { readonly type: "minor" | "major" }) => void;
-
-function exposedCollector(): Collector {
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as Collector;
 }

@@ -14,6 +14,7 @@ import {
   openable,
   parseInventory,
 } from "./support/inventory.ts";
+import { thirdGpuBox } from "./support/legacy.ts";
 import { busyboxRoot } from "./support/roots.ts";
 import { expectCode, type Ps, type World, world } from "./support/world.ts";
 
@@ -120,15 +121,7 @@ describe.each(callers())("what GPUs bring into a container, as $kind", (caller) 
   });
 
   it("nvidiaGpus: [2] of the first Pavlos is the third GPU and no other", () => {
-    const file = at.write(
-      "box.json",
-      JSON.stringify({
-        name: "box",
-        rootFs: join(at.project, "root"),
-        nvidiaGpus: [2],
-        runtimeArgs: ["sh", "-c", inventoryScript],
-      }),
-    );
+    const file = thirdGpuBox(at, inventoryScript);
     const seen = parseInventory(expectCode(on("dgx", "run", file), 0).stdout);
     const nodes = [...added(seen.files, bare.files).keys()].filter((path) => path.startsWith("/dev/nvidia"));
     expect(nodes.sort()).toEqual(

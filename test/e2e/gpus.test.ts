@@ -5,6 +5,7 @@ import type { GpuRow } from "../../src/model/gpus.ts";
 import { dgxGpus, type MachineName, machines, version } from "../fixtures/nvidia/machines.ts";
 import { writeTree } from "../fixtures/nvidia/tree.ts";
 import { callers } from "./support/callers.ts";
+import { thirdGpuBox } from "./support/legacy.ts";
 import { busyboxRoot } from "./support/roots.ts";
 import { expectCode, type World, world } from "./support/world.ts";
 
@@ -181,15 +182,7 @@ describe.each(callers().filter(({ kind }) => kind === "root"))("as $kind", (call
   });
 
   it("nvidiaGpus of the first Pavlos is exactly these indexes", () => {
-    const file = at.write(
-      "box.json",
-      JSON.stringify({
-        name: "box",
-        rootFs: join(at.project, "root"),
-        nvidiaGpus: [2],
-        runtimeArgs: ["sh", "-c", nodes],
-      }),
-    );
+    const file = thirdGpuBox(at, nodes);
     const outcome = expectCode(at.pavlosWith({ env: driver("dgx") }, "run", file), 0);
     expect(outcome.stdout).toContain(`/dev/nvidia${dgxGpus[2]?.minor} 195:${dgxGpus[2]?.minor}`);
     expect(outcome.stdout.match(/\/dev\/nvidia\d /g)).toHaveLength(1);

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::init::Init;
 use super::mounts;
@@ -93,13 +92,7 @@ pub fn time(init: &mut Init, offsets: &[(String, TimeOffset)]) -> Result<()> {
 
 /// `lo` up, so that 127.0.0.1 answers.
 pub fn loopback() -> Result<()> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .at("make socket", "")?;
+    let socket = crate::sys::net::socket().at("make socket", "")?;
     crate::sys::net::loopback_up(&socket).at("bring loopback up", "lo")?;
     leave(socket);
     Ok(())

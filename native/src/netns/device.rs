@@ -1,15 +1,16 @@
 //! linux.netDevices: interfaces of the host that move into a container's network namespace.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use super::link;
 use super::netlink::{Address, Netlink};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::spec::Config;
 use crate::spec::linux::{NamespaceKind, NetDevice};
+use crate::sys::net;
 use crate::sys::process::setns;
 
 /// Moves them into the network namespace of the process `init`, or into the one that it is to join.
@@ -36,7 +37,7 @@ pub fn move_all(config: &Config, init: i32) -> Result<()> {
     setns(&theirs, libc::CLONE_NEWNET).at("enter namespace", path.display().to_string())?;
     let set = moved
         .iter()
-        .try_for_each(|(name, addresses)| set_up(name, addresses));
+        .try_for_each(|(name, addresses)| link::set_up(name, addresses, &[]));
     setns(&own, libc::CLONE_NEWNET).at("return to namespace", "")?;
     set
 }
@@ -76,7 +77,8 @@ fn move_one(
     namespace: BorrowedFd<'_>,
 ) -> Result<(String, Vec<Address>)> {
     let subject = format!("linux.netDevices.{host}");
-    let index = rustix::net::netdevice::name_to_index(&socket()?, host)
+    let socket = net::socket().at("make socket", "")?;
+    let index = rustix::net::netdevice::name_to_index(&socket, host)
         .at("find interface", subject.clone())?;
     let mut netlink = Netlink::open()?;
     let addresses = netlink
@@ -94,28 +96,6 @@ fn move_one(
             _ => error,
         })?;
     Ok((name.to_owned(), addresses))
-}
-
-fn set_up(name: &str, addresses: &[Address]) -> Result<()> {
-    let socket = socket()?;
-    let index = rustix::net::netdevice::name_to_index(&socket, name).at("find interface", name)?;
-    let mut netlink = Netlink::open()?;
-    for (address, prefix) in addresses {
-        netlink
-            .add_address(index, *address, *prefix)
-            .at("add address", format!("{address}/{prefix}"))?;
-    }
-    crate::sys::net::link_up(&socket, name).at("bring up", name)
-}
-
-fn socket() -> Result<OwnedFd> {
-    rustix::net::socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(|errno| Error::os("make socket", "", errno))
 }
 
 #[cfg(test)]

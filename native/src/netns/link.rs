@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde::Deserialize;
 
-use super::netlink::Netlink;
+use super::netlink::{Address, Netlink};
 use crate::error::{Context, Error, Result};
+use crate::sys::net;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,33 +23,32 @@ pub struct Link {
 impl Link {
     /// Up, with these addresses and routes besides those that it has.
     pub fn set_up(&self) -> Result<()> {
-        let socket = rustix::net::socket_with(
-            AddressFamily::INET,
-            SocketType::DGRAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .at("make socket", "")?;
-        let index = rustix::net::netdevice::name_to_index(&socket, &self.name)
-            .at("find interface", self.name.as_str())?;
-        let mut netlink = Netlink::open()?;
-        for text in &self.addresses {
-            let (address, prefix) = parse(text)?;
-            netlink
-                .add_address(index, address, prefix)
-                .at("add address", text.as_str())?;
-        }
-        crate::sys::net::link_up(&socket, &self.name).at("bring up", self.name.as_str())?;
-        for gateway in &self.gateways {
-            netlink
-                .add_default_route(index, *gateway)
-                .at("add route", gateway.to_string())?;
-        }
-        Ok(())
+        let addresses = self.addresses.iter().map(|text| parse(text));
+        let addresses = addresses.collect::<Result<Vec<_>>>()?;
+        set_up(&self.name, &addresses, &self.gateways)
     }
 }
 
-fn parse(text: &str) -> Result<(IpAddr, u8)> {
+/// Brings an interface of this process's network namespace up, with these addresses and ways out.
+pub fn set_up(name: &str, addresses: &[Address], gateways: &[IpAddr]) -> Result<()> {
+    let socket = net::socket().at("make socket", "")?;
+    let index = rustix::net::netdevice::name_to_index(&socket, name).at("find interface", name)?;
+    let mut netlink = Netlink::open()?;
+    for (address, prefix) in addresses {
+        netlink
+            .add_address(index, *address, *prefix)
+            .at("add address", format!("{address}/{prefix}"))?;
+    }
+    net::link_up(&socket, name).at("bring up", name)?;
+    for gateway in gateways {
+        netlink
+            .add_default_route(index, *gateway)
+            .at("add route", gateway.to_string())?;
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Address> {
     let parts = text
         .split_once('/')
         .and_then(|(address, prefix)| Some((address.parse().ok()?, prefix.parse().ok()?)));

@@ -1,7 +1,20 @@
 //! Network interfaces of the namespace that a socket is in.
 
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
 use crate::sys::check;
-use std::os::fd::{AsFd, AsRawFd};
+
+/// A datagram socket, to ask the network namespace of this process about its interfaces.
+pub fn socket() -> rustix::io::Result<OwnedFd> {
+    socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
 
 /// Brings `lo` up in the network namespace of `socket` (any datagram socket).
 pub fn loopback_up(socket: impl AsFd) -> rustix::io::Result<()> {

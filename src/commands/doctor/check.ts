@@ -1,4 +1,5 @@
 import type { HostFacts } from "../../model/host.ts";
+import type { Blocker } from "../../providers/network/firewalls.ts";
 
 /** One thing that Pavlos needs of the machine. */
 export interface Finding {
@@ -22,8 +23,8 @@ export interface Machine {
   readonly writable: (path: string) => boolean;
   /** Makes a user namespace with this caller's mapping; null: works, else the reason. */
   readonly tryNamespace: () => string | null;
-  /** Firewalls that drop what environments on networks send: where, whose, and what to type. */
-  readonly blockers: readonly { readonly where: string; readonly whose: string; readonly fix: string }[];
+  /** Firewalls that drop what environments on networks send. */
+  readonly blockers: readonly Blocker[];
   /** Absolute path of pavlosc, or why there is none. */
   readonly runtime: { readonly path: string } | { readonly missing: string };
   /** Data and run directory, or why there are none. */

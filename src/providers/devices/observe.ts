@@ -1,3 +1,4 @@
+import { numbersOf } from "../../host/devices.ts";
 import { trees } from "../../host/trees.ts";
 import type { Drift } from "../../model/instance.ts";
 import { readContainerState } from "../../native/state.ts";
@@ -87,14 +88,11 @@ function replacedNode(pid: number | null, { nodes }: Attachment): string | null 
     const stats = trees.stats(`/proc/${pid}/root${path}`);
     if (stats === null) return false;
     const isNode = stats.isCharacterDevice() || stats.isBlockDevice();
-    return !isNode || stats.rdev !== numberOf(major, minor);
+    const own = numbersOf(stats.rdev);
+    return !isNode || own.major !== (major ?? 0) || own.minor !== (minor ?? 0);
   });
   return other === undefined ? null : `${other.path} is another file inside`;
 }
-
-/** How the kernel packs both numbers of a device. */
-const numberOf = (major = 0, minor = 0): number =>
-  (minor & 0xff) + ((major & 0xfff) << 8) + (minor & 0xfff00) * 2 ** 12;
 
 /** On cgroup v1 the rules can be read. */
 function lostRule({ files, paths, host }: Tools, id: string, { nodes }: Attachment): string | null {

@@ -45,13 +45,9 @@ export async function checkNetworks(
       ...subnets(tools, asking, context),
       ...asking.flatMap((one) => ports(tools, one, context)),
     ],
-    notices: (await blockers(tools)).map(noWay),
+    notices: (await findBlockers(tools)).map(noWay),
   };
 }
-
-/** Without root networks are in a namespace of their own, where there is no firewall. */
-const blockers = async ({ host, programs, files }: NetworkTools): Promise<readonly Blocker[]> =>
-  host.caller.uid === 0 ? findBlockers(programs, (path) => files.readText(path)) : [];
 
 const noWay = ({ where, whose, fix }: Blocker): Notice => ({
   code: "forwarding-blocked",

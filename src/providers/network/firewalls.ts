@@ -1,4 +1,5 @@
-import type { Programs } from "../../host/programs.ts";
+import type { HostFacts } from "../../model/host.ts";
+import type { NetworkTools } from "./tools.ts";
 
 /** Somebody else's rules that drop what is forwarded, also what comes from and goes to Pavlos's bridges. */
 export interface Blocker {
@@ -10,15 +11,18 @@ export interface Blocker {
   readonly fix: string;
 }
 
-/** Nobody can tell without `nft`, or without root: then nobody is in the way. */
-export async function findBlockers(
-  programs: Programs,
-  read: (path: string) => string | null,
-): Promise<readonly Blocker[]> {
+type Machine = Pick<NetworkTools, "programs" | "files"> & { readonly host: Pick<HostFacts, "caller"> };
+
+/**
+ * Without root networks are in a namespace of their own, where there is no firewall. Nobody can tell without
+ * `nft`: then nobody is in the way.
+ */
+export async function findBlockers({ programs, files, host }: Machine): Promise<readonly Blocker[]> {
+  if (host.caller.uid !== 0) return [];
   const nft = programs.find("nft");
   const [listed, legacy] = await Promise.all([
     nft === null ? null : programs.run(nft, ["-s", "list", "ruleset"]),
-    legacyBlockers(programs, read),
+    legacyBlockers(programs, files),
   ]);
   return [...(listed?.code === 0 ? blockersIn(listed.stdout) : []), ...legacy];
 }
@@ -86,10 +90,10 @@ const both = (command: (to: Direction) => string): string =>
 
 /** The kernel's older tables, which nft does not show; mostly there are none. */
 async function legacyBlockers(
-  programs: Programs,
-  read: (path: string) => string | null,
+  programs: Machine["programs"],
+  files: Machine["files"],
 ): Promise<readonly Blocker[]> {
-  if (read("/proc/net/ip_tables_names")?.includes("filter") !== true) return [];
+  if (files.readText("/proc/net/ip_tables_names")?.includes("filter") !== true) return [];
   const iptables = programs.find("iptables-legacy");
   const listed = iptables === null ? null : await programs.run(iptables, ["-S"]);
   return listed?.code === 0 ? legacyBlockersIn(listed.stdout) : [];
