@@ -173,6 +173,7 @@ impl Supervisor {
         if self.run.started_at.is_some() {
             self.run.since = Instant::now();
             self.begun(Kind::Started);
+            memory::release();
         }
     }
 

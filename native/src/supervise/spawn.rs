@@ -82,7 +82,10 @@ fn be_supervisor(globals: &Globals, request: &Request, report: OwnedFd) -> ! {
     let _ = report.write_all(&text.unwrap_or_default());
     drop(report);
     let ended = built.and_then(|supervisor| {
-        memory::release();
+        // Who is held has its start before it, and gives its memory back after that.
+        if supervisor.run.started_at.is_some() {
+            memory::release();
+        }
         supervisor.run()
     });
     if let Err(error) = &ended {
