@@ -1,5 +1,5 @@
 import type { Entry, ListNode, MapNode, ScalarNode, Source, Tree } from "./tree.ts";
-import { flowEnd, flowNode, isNull, quotedEnd, scalarNode } from "./yaml-scalars.ts";
+import { flowNode, isNull, quotedEnd, scalarNode } from "./yaml-scalars.ts";
 
 /**
  * Reads the everyday part of YAML many times faster than a whole parser, and gives exactly the tree
@@ -16,8 +16,8 @@ export function parsePlainYaml(source: Source): MapNode | null {
   return reader.failed || reader.at < reader.starts.length ? null : tree;
 }
 
-/** Columns of indentation; what is nested deeper is refused by yaml.ts. */
-const deepest = 100;
+/** Columns of indentation: with what brackets add, less than the depth that yaml.ts refuses. */
+const deepest = 90;
 
 interface Reader {
   readonly source: Source;
@@ -137,9 +137,8 @@ function readScalarLine(reader: Reader, start: number, indent: number): Tree {
   if ((indents[reader.at] ?? -1) > indent) return fail(reader, start);
   const first = text[start];
   if (first === "[" || first === "{") {
-    const end = flowEnd(text, start, lineEnd);
-    const node = end > 0 && isRest(text, end, lineEnd) ? flowNode(source, start, end) : null;
-    return node ?? fail(reader, start);
+    const node = flowNode(source, start, lineEnd);
+    return node !== null && isRest(text, node.span.end, lineEnd) ? node : fail(reader, start);
   }
   if (first === '"' || first === "'") {
     const end = quotedEnd(text, start, lineEnd);

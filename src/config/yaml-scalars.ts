@@ -36,32 +36,31 @@ function plainValueOf(text: string): string | number | boolean | null | undefine
 /** YAML's null cannot be a key here: yaml.ts says so. */
 export const isNull = (key: string): boolean => key.length === 4 && key.toLowerCase() === "null";
 
-/** Offset behind the list or map in brackets that begins at `start`; -1: nested, or not closed here. */
-export function flowEnd(text: string, start: number, end: number): number {
-  const close = text[start] === "[" ? "]" : "}";
-  for (let at = start + 1; at < end; at++) {
-    const character = text[at] ?? "";
-    if (character === close) return at + 1;
-    if (character === '"' || character === "'") {
-      const after = quotedEnd(text, at, end);
-      if (after < 0) return -1;
-      at = after - 1;
-    } else if ("[]{}#".includes(character)) return -1;
-  }
-  return -1;
-}
-
 const flowKey = /([A-Za-z_][A-Za-z0-9_.-]*): +/y;
 const flowPlain = /[A-Za-z0-9_./$~+-][A-Za-z0-9_./$~+=@%-]*(?: +[A-Za-z0-9_./$~+=@%-]+)*/y;
 
-/** `[a, "b"]` or `{a: 1}` without anything nested; null: something else is in it. */
-export function flowNode(source: Source, start: number, end: number): Tree | null {
+/** Brackets within brackets; what is nested deeper is the whole parser's. */
+const deepestFlow = 8;
+
+interface Line {
+  readonly source: Source;
+  /** Offset behind the last character of the line. */
+  readonly end: number;
+}
+
+/** `[a, "b"]` or `{a: [1]}` that begins at `start` and ends on its line; null: something else is in it. */
+export const flowNode = (source: Source, start: number, end: number): Tree | null =>
+  flowAt({ source, end }, start, 1);
+
+function flowAt(line: Line, start: number, depth: number): Tree | null {
+  const { source } = line;
   const { text } = source;
   const isList = text[start] === "[";
+  const close = isList ? "]" : "}";
   const items: Tree[] = [];
   const entries = new Map<string, Entry>();
   let at = skip(text, start + 1);
-  while (at < end - 1) {
+  while (text[at] !== close) {
     let key: string | undefined;
     const keyStart = at;
     if (!isList) {
@@ -70,20 +69,22 @@ export function flowNode(source: Source, start: number, end: number): Tree | nul
       if (key === undefined || entries.has(key) || isNull(key) || key === "__proto__") return null;
       at = flowKey.lastIndex;
     }
-    const value = flowScalar(source, at, end);
-    if (!value) return null;
+    const value = flowValue(line, at, depth);
+    if (value === null) return null;
     if (key === undefined) items.push(value);
     else entries.set(key, { key: { source, start: keyStart, end: keyStart + key.length }, value });
     at = skip(text, value.span.end);
     if (text[at] === ",") at = skip(text, at + 1);
-    else if (at !== end - 1) return null;
+    else if (text[at] !== close) return null;
   }
-  const span = { source, start, end };
+  const span = { source, start, end: at + 1 };
   return isList ? { kind: "list", items, span } : { kind: "map", entries, span };
 }
 
-function flowScalar(source: Source, at: number, end: number): ScalarNode | null {
+function flowValue(line: Line, at: number, depth: number): Tree | null {
+  const { source, end } = line;
   const { text } = source;
+  if (text[at] === "[" || text[at] === "{") return depth < deepestFlow ? flowAt(line, at, depth + 1) : null;
   if (text[at] === '"' || text[at] === "'") {
     const after = quotedEnd(text, at, end);
     return after < 0 ? null : scalarNode(source, at, after);

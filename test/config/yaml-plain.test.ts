@@ -45,6 +45,7 @@ resources:
     memory: 256MiB
 
     ulimits: {nofile: 4096, core: "unlimited"}
+gpus: {count: 1, capabilities: [compute, "utility"], of: [{a: [x, 1 ]}, {}, [ ]] }  # nested
 mounts:
   - ./data:/data:ro
   - type: tmpfs
@@ -71,7 +72,10 @@ describe("parsePlainYaml", () => {
     "a: b: c\n",
     "a: 1\na: 2\n",
     "a:\n    b: 1\n  c: 2\n",
-    "a: [1, [2]]\n",
+    "a: [1, [2]\n",
+    "a: {b: [1}]\n",
+    "a: [[1]: 2]\n",
+    "a: [[[[[[[[[1]]]]]]]]]\n",
     "a: first\n  second\n",
     "\ta: 1\n",
     "---\na: 1\n---\nb: 2\n",
@@ -150,7 +154,7 @@ describe("parsePlainYaml", () => {
     const change = fc.record({
       at,
       remove: fc.nat(3),
-      insert: fc.constantFrom("", " ", "\n", ":", "-", '"', "#", "  ", "[", "a: b"),
+      insert: fc.constantFrom("", " ", "\n", ":", "-", '"', "#", "  ", "[", "a: b", "]", "{", "}", ", "),
     });
     let accepted = 0;
     fc.assert(
