@@ -27,6 +27,8 @@ export interface DriverTree {
   readonly list: (path: string) => readonly string[];
   /** With links followed. */
   readonly status: (path: string) => TreeStatus | null;
+  /** Both `real` and `status`, in one look. */
+  readonly find: (path: string) => { readonly path: string; readonly status: TreeStatus } | null;
   /** The path without links, within the tree; null: it leads nowhere. */
   readonly real: (path: string) => string | null;
 }
@@ -60,6 +62,10 @@ export function driverTree(root: string): DriverTree {
     status: (path) => {
       const found = find(path);
       return found === null ? null : statusOf(found.stats);
+    },
+    find: (path) => {
+      const found = find(path);
+      return found === null ? null : { path: found.path, status: statusOf(found.stats) };
     },
     real: (path) => find(path)?.path ?? null,
   };
@@ -109,8 +115,11 @@ interface Place {
 
 /** Follows links as if `root` were /. Null: it leads nowhere. */
 function findWithin({ root, directories }: Walk, path: string): Place | null {
-  const left = path.split("/").filter((part) => part !== "" && part !== ".");
-  let done = "";
+  const slash = path.lastIndexOf("/");
+  // Most files lie in a directory that was walked to before.
+  const isKnown = directories.has(path.slice(0, slash));
+  const left = partsOf(isKnown ? path.slice(slash + 1) : path);
+  let done = isKnown ? path.slice(0, slash) : "";
   let links = 0;
   let last: Stats | null = null;
   for (let part = left.shift(); part !== undefined; part = left.shift()) {
@@ -135,12 +144,14 @@ function findWithin({ root, directories }: Walk, path: string): Place | null {
     if (links > 40) return null;
     const target = readlinkSync(root + next);
     if (target.startsWith("/")) done = "";
-    left.unshift(...target.split("/").filter((piece) => piece !== "" && piece !== "."));
+    left.unshift(...partsOf(target));
   }
   const real = done === "" ? "/" : done;
   const stats = last ?? statsOf(root === "" ? real : root + done);
   return stats === null ? null : { path: real, stats };
 }
+
+const partsOf = (path: string): string[] => path.split("/").filter((part) => part !== "" && part !== ".");
 
 const statsOf = (path: string): Stats | null =>
   unlessClosed(() => lstatSync(path, { throwIfNoEntry: false }) ?? null);

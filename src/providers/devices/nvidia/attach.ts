@@ -1,6 +1,6 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { GpuCapability, Gpus } from "../../../model/gpus.ts";
-import { hashOf } from "../../../model/hash.ts";
+import { fingerprintOf } from "../../../model/hash.ts";
 import { unreachable } from "../../../model/result.ts";
 import type { OciMount } from "../../provider.ts";
 import { type AttachedNode, type Attachment, nothing } from "../attachment.ts";
@@ -23,7 +23,7 @@ export interface Attaching {
   readonly driver: Driver;
   readonly files: DriverFiles;
   readonly chosen: readonly Chosen[];
-  /** Prefix of the driver's paths on the host. */
+  /** Prefix of the driver's paths, which begin with /, on the host. */
   readonly root: string;
   /** Holds the prebuilt directories. */
   readonly store: string;
@@ -69,10 +69,8 @@ function broughtIn(attaching: Attaching, skeleton: Skeleton): Parts {
     .filter((library) => folderOf(library) === "lib64")
     .flatMap(({ file, links }) => [file, ...links]);
   const files = [
-    ...libraries.map((library) =>
-      bind(join(root, library.path), `${home}/${folderOf(library)}/${library.file}`),
-    ),
-    ...programs.map(({ path, target }) => bind(join(root, path), `${home}/bin/${target}`)),
+    ...libraries.map((library) => bind(root + library.path, `${home}/${folderOf(library)}/${library.file}`)),
+    ...programs.map(({ path, target }) => bind(root + path, `${home}/bin/${target}`)),
   ];
   const loader = names.length > 0 ? [{ directory: `${home}/lib64`, names: names.sort() }] : [];
   const isTold = place === "writable";
@@ -166,8 +164,8 @@ export function skeletonOf(attaching: Attaching): Skeleton {
   );
   const texts: Record<string, string> =
     attaching.params === null ? {} : { params: withoutDeviceFiles(attaching.params) };
-  const key = hashOf(JSON.stringify([files, links, texts])).slice(0, 16);
-  return { directory: join(attaching.store, `${attaching.driver.version}-${key}`), files, links, texts };
+  const key = fingerprintOf(JSON.stringify([files, links, texts]));
+  return { directory: `${attaching.store}/${attaching.driver.version}-${key}`, files, links, texts };
 }
 
 /** The driver's tools then make no nodes by themselves. */
@@ -181,7 +179,7 @@ function procMounts({ gpus, chosen, params }: Attaching, skeleton: Skeleton): re
   const directory = "/proc/driver/nvidia/gpus";
   const addresses = [...new Set(chosen.map(({ gpu }) => gpu.busId))];
   return [
-    bind(join(skeleton.directory, "params"), "/proc/driver/nvidia/params"),
+    bind(`${skeleton.directory}/params`, "/proc/driver/nvidia/params"),
     { destination: directory, type: "tmpfs", source: "tmpfs", options: [...quiet, "mode=555", "size=64k"] },
     ...addresses.map((address) => bind(`${directory}/${address}`, `${directory}/${address}`)),
   ];
@@ -223,7 +221,7 @@ const bind = (source: string, destination: string): OciMount => ({
 
 /** Sockets are written to; a directory of them as well. */
 function placedMount({ path, target, kind }: DriverFile, root: string): OciMount {
-  const mount = bind(join(root, path), target);
+  const mount = bind(root + path, target);
   const writable = kind === "socket" || target === "/tmp/nvidia-mps";
   return writable ? { ...mount, options: ["bind", "nosuid", "nodev", "noexec"] } : mount;
 }
@@ -231,7 +229,7 @@ function placedMount({ path, target, kind }: DriverFile, root: string): OciMount
 const attachedNode = ({ path, major, minor }: Node, root: string): AttachedNode => ({
   type: "c",
   path,
-  ...(root === "" ? {} : { source: join(root, path) }),
+  ...(root === "" ? {} : { source: root + path }),
   major,
   minor,
   fileMode: 0o666,

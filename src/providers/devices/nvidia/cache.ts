@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import { bootId } from "../../../host/gpu-tool.ts";
-import { hashOf } from "../../../model/hash.ts";
+import { fingerprintOf } from "../../../model/hash.ts";
 import type { Tools } from "../../tools.ts";
 import type { Driver, DriverFiles } from "./model.ts";
 
@@ -24,8 +24,8 @@ export function cachedFiles(
   { driver, find }: { readonly driver: Driver; readonly find: () => DriverFiles },
 ): DriverFiles {
   const times = traces.map((path) => tree.status(path)?.mtimeMs ?? null);
-  const key = hashOf(JSON.stringify([bootId(), tree.root, driver.kind, driver.version, times]));
-  const path = join(paths.run, "gpus", "cache", `files-${key.slice(0, 16)}.json`);
+  const key = fingerprintOf(JSON.stringify([bootId(), tree.root, driver.kind, driver.version, times]));
+  const path = join(paths.run, "gpus", "cache", `files-${key}.json`);
   const cached = parse(files.readText(path));
   if (cached !== null) return cached;
   const found = find();

@@ -1,6 +1,6 @@
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import { findFiles } from "./files.ts";
-import { findGpus, nodeOf } from "./gpus.ts";
+import { findGpus } from "./gpus.ts";
 import { findLibraries } from "./libraries.ts";
 import type { Driver, DriverFiles, Node } from "./model.ts";
 import { parseDevices, parseVersion } from "./procfs.ts";
@@ -16,7 +16,7 @@ export function findDriver(tree: DriverTree): Driver | null {
     kind: "nvidia",
     ...loaded,
     gpus: findGpus(tree, majors),
-    control: controlNodes(tree, majors),
+    control: controlNodes(majors),
     imex: imexChannels(tree, majors),
   };
 }
@@ -33,10 +33,10 @@ export function findDriverFiles(
   return { libraries, versions, files: findFiles(tree, driver.version, machine.kernel) };
 }
 
-function controlNodes(tree: DriverTree, majors: ReadonlyMap<string, number>): Driver["control"] {
+function controlNodes(majors: ReadonlyMap<string, number>): Driver["control"] {
   const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
   const uvm = majors.get("nvidia-uvm");
-  const node = (path: string, minor: number, own = major): Node => nodeOf(tree, { path, major: own, minor });
+  const node = (path: string, minor: number, own = major): Node => ({ path, major: own, minor });
   return [
     { ...node("/dev/nvidiactl", 255), capability: "always" },
     { ...node("/dev/nvidia-modeset", 254), capability: "display" },
@@ -56,6 +56,6 @@ function imexChannels(tree: DriverTree, majors: ReadonlyMap<string, number>): re
   return tree.list(directory).flatMap((name) => {
     const [, number] = /^channel(\d+)$/.exec(name) ?? [];
     if (number === undefined) return [];
-    return [nodeOf(tree, { path: `${directory}/${name}`, major, minor: Number(number) })];
+    return [{ path: `${directory}/${name}`, major, minor: Number(number) }];
   });
 }

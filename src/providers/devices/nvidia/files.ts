@@ -89,5 +89,5 @@ function firmware(tree: DriverTree, version: string, kernel: string): readonly D
 
 function existing(tree: DriverTree, path: string, file: Omit<DriverFile, "path">): readonly DriverFile[] {
   const real = tree.real(path);
-  return real === null || tree.status(real) === null ? [] : [{ path: real, ...file }];
+  return real === null ? [] : [{ path: real, ...file }];
 }

@@ -22,22 +22,12 @@ export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>):
         uuid,
         model,
         excluded,
-        node: nodeOf(tree, { path: `/dev/nvidia${minor}`, major, minor }),
+        node: { path: `/dev/nvidia${minor}`, major, minor },
         drm: drmNodes(tree, busId, majors.get("drm") ?? 226),
         mig: migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minors }),
       },
     ];
   });
-}
-
-/** The node as the driver numbers it, and whether the host has it. */
-export function nodeOf(
-  tree: DriverTree,
-  node: { readonly path: string; readonly major: number; readonly minor: number },
-): Node {
-  const status = tree.status(node.path);
-  const present = status?.kind === "char" && status.major === node.major && status.minor === node.minor;
-  return { ...node, present };
 }
 
 /** NVML writes a domain of eight digits, the kernel one of four. */
@@ -49,7 +39,7 @@ function drmNodes(tree: DriverTree, busId: string, major: number): readonly Node
   return tree.list(`/sys/bus/pci/devices/${busId}/drm`).flatMap((name): readonly Node[] => {
     const [, minor] = /^(?:card|renderD)(\d+)$/.exec(name) ?? [];
     if (minor === undefined) return [];
-    return [nodeOf(tree, { path: `/dev/dri/${name}`, major, minor: Number(minor) })];
+    return [{ path: `/dev/dri/${name}`, major, minor: Number(minor) }];
   });
 }
 
@@ -64,17 +54,17 @@ interface MigSource {
 function migDevices(tree: DriverTree, source: MigSource): readonly MigDevice[] | null {
   const { major } = source;
   const path = `/proc/driver/nvidia/capabilities/gpu${source.minor}/mig`;
-  const instances = numbered(tree.list(path), "gi");
+  const instances = numbered(tree.list(path), /^gi(\d+)$/);
   if (major === null || instances.length === 0) return null;
   const cap = (name: string): Node | null => {
     const minor =
       parseAccess(tree.text(`/proc/driver/nvidia/capabilities/${name.replace("/", "/mig/")}`) ?? "") ??
       source.minors.get(name);
     if (minor === undefined || minor === null) return null;
-    return nodeOf(tree, { path: `/dev/nvidia-caps/nvidia-cap${minor}`, major, minor });
+    return { path: `/dev/nvidia-caps/nvidia-cap${minor}`, major, minor };
   };
   const found = instances.flatMap((gi) =>
-    numbered(tree.list(`${path}/gi${gi}`), "ci").flatMap((ci) => {
+    numbered(tree.list(`${path}/gi${gi}`), /^ci(\d+)$/).flatMap((ci) => {
       const gpu = cap(`gpu${source.minor}/gi${gi}/access`);
       const compute = cap(`gpu${source.minor}/gi${gi}/ci${ci}/access`);
       if (gpu === null || compute === null) return [];
@@ -84,8 +74,8 @@ function migDevices(tree: DriverTree, source: MigSource): readonly MigDevice[] |
   return found.map((device, index) => ({ index, ...device }));
 }
 
-const numbered = (names: readonly string[], prefix: string): readonly number[] =>
+const numbered = (names: readonly string[], pattern: RegExp): readonly number[] =>
   names
-    .filter((name) => new RegExp(`^${prefix}\\d+$`).test(name))
-    .map((name) => Number(name.slice(prefix.length)))
+    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+    .map(Number)
     .sort((left, right) => left - right);

@@ -12,8 +12,8 @@ export const architectures = { x64: 0x0300, arm64: 0x0a00, i386: 0 } as const;
 const magic = "glibc-ld.so.cache1.1";
 const oldMagic = "ld.so-1.7.0";
 
-/** Reads /etc/ld.so.cache; empty when it is none (or cut off). */
-export function parseCache(bytes: Uint8Array): readonly CacheEntry[] {
+/** Entries of /etc/ld.so.cache with these names; empty when it is none (or cut off). */
+export function parseCache(bytes: Uint8Array, names: readonly string[]): readonly CacheEntry[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = newFormat(buffer);
   if (start === null) return [];
@@ -23,9 +23,9 @@ export function parseCache(bytes: Uint8Array): readonly CacheEntry[] {
     const at = start + 48 + index * 24;
     if (at + 24 > buffer.length) break;
     const name = textAt(buffer, start + buffer.readUInt32LE(at + 4));
+    if (name === null || !names.includes(name)) continue;
     const path = textAt(buffer, start + buffer.readUInt32LE(at + 8));
-    if (name !== null && path !== null)
-      entries.push({ name, path, architecture: buffer.readInt32LE(at) & 0xff00 });
+    if (path !== null) entries.push({ name, path, architecture: buffer.readInt32LE(at) & 0xff00 });
   }
   return entries;
 }

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import type { GpuCapability } from "../../../model/gpus.ts";
 import { sonameOf } from "./elf.ts";
@@ -14,7 +14,7 @@ export function findLibraries(
   version: string,
   arch: "x64" | "arm64",
 ): Pick<Found, "libraries" | "versions"> {
-  const cache = parseCache(tree.bytes("/etc/ld.so.cache") ?? new Uint8Array());
+  const cache = parseCache(tree.bytes("/etc/ld.so.cache") ?? new Uint8Array(), landmarks);
   const native = search(tree, { version, cache, architecture: arch });
   if (arch !== "x64") return native;
   const old = search(tree, { version, cache, architecture: "i386" });
@@ -39,12 +39,14 @@ function search(tree: DriverTree, wanted: Search): Found {
   const libraries = new Map<string, Library>();
   const versions = new Set<string>();
   for (const directory of directoriesOf(tree, wanted)) {
-    const names = tree.list(directory);
+    const names = tree.list(directory).filter((name) => name.startsWith("lib"));
+    const byStem = Map.groupBy(names, stemOf);
     for (const file of names) {
       const [, cuda] = /^libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$/.exec(file) ?? [];
       if (cuda !== undefined) versions.add(cuda);
       const capability = capabilityOfLibrary(file, wanted.version);
       if (capability === null || libraries.has(file)) continue;
+      const names = byStem.get(stemOf(file)) ?? [];
       const library = libraryAt(tree, { directory, file, names, capability, wanted });
       if (library !== null) libraries.set(file, library);
     }
@@ -52,11 +54,12 @@ function search(tree: DriverTree, wanted: Search): Found {
   return { libraries: [...libraries.values()], versions: [...versions].sort() };
 }
 
+/** libcuda.so of libcuda.so.1 */
+const stemOf = (name: string): string => name.slice(0, name.indexOf(".so") + 3);
+
 /** Where the cache says; where it says nothing, the usual places. */
 function directoriesOf(tree: DriverTree, { cache, architecture }: Search): readonly string[] {
-  const known = cache.filter(
-    (entry) => entry.architecture === architectures[architecture] && landmarks.includes(entry.name),
-  );
+  const known = cache.filter((entry) => entry.architecture === architectures[architecture]);
   const cached = known.flatMap(({ path }) => {
     const real = tree.real(path);
     return real === null ? [] : [dirname(real)];
@@ -70,6 +73,7 @@ function directoriesOf(tree: DriverTree, { cache, architecture }: Search): reado
 interface Candidate {
   readonly directory: string;
   readonly file: string;
+  /** Of the directory, with the same stem. */
   readonly names: readonly string[];
   readonly capability: GpuCapability;
   readonly wanted: Search;
@@ -77,14 +81,15 @@ interface Candidate {
 
 function libraryAt(tree: DriverTree, candidate: Candidate): Library | null {
   const { directory, file, names, capability, wanted } = candidate;
-  const path = tree.real(join(directory, file));
-  if (path === null || tree.status(path)?.kind !== "file") return null;
-  const stem = file.slice(0, file.indexOf(".so") + 3);
+  const found = tree.find(`${directory}/${file}`);
+  if (found?.status.kind !== "file") return null;
+  const { path } = found;
+  const stem = stemOf(file);
   const links = names.filter(
     (name) =>
       name !== file &&
       (name === stem || name.startsWith(`${stem}.`)) &&
-      tree.real(join(directory, name)) === path,
+      tree.real(`${directory}/${name}`) === path,
   );
   const soname = links.some((name) => name !== stem) ? null : sonameOf(tree, path);
   const all = new Set([...links, ...(soname === null || soname === file ? [] : [soname])]);

@@ -1,11 +1,10 @@
 import type { GpuCapability } from "../../../model/gpus.ts";
 
-/** A device node as the driver numbers it; `present`: the host has it at this path. */
+/** A device node as the driver numbers it; whether the host has it at this path is another matter. */
 export interface Node {
   readonly path: string;
   readonly major: number;
   readonly minor: number;
-  readonly present: boolean;
 }
 
 /** One GPU as /proc/driver/nvidia tells of it, without opening it. */

@@ -30,8 +30,12 @@ export interface Information {
 
 /** /proc/driver/nvidia/gpus/<address>/information */
 export function parseInformation(text: string): Information {
-  const value = (name: string): string | null =>
-    new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim() ?? null;
+  const values = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) values.set(line.slice(0, colon), line.slice(colon + 1).trim());
+  }
+  const value = (name: string): string | null => values.get(name) ?? null;
   const uuid = value("GPU UUID");
   const minor = value("Device Minor");
   return {

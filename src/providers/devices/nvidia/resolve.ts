@@ -4,11 +4,13 @@ import { failure, type Result, success } from "../../../model/result.ts";
 import type { Notice } from "../../../model/source.ts";
 import type { Tools } from "../../tools.ts";
 import { type Attachment, nothing } from "../attachment.ts";
-import { attachmentOf, librariesOf, type Place, type Skeleton, skeletonOf } from "./attach.ts";
+import { absentNode } from "./absent.ts";
+import { librariesOf, type Place, type Skeleton } from "./attach.ts";
+import { attachOnce } from "./attach-once.ts";
 import { cachedFiles } from "./cache.ts";
 import { detailsOf } from "./details.ts";
 import { findDriver, findDriverFiles } from "./discover.ts";
-import type { Driver, DriverFiles, Node } from "./model.ts";
+import type { Driver, DriverFiles } from "./model.ts";
 import { cudaOf, requirementsOf, unmet } from "./require.ts";
 import { type Choice, type Chosen, keyOf, type Refusal, select } from "./select.ts";
 
@@ -91,9 +93,8 @@ export function resolveGpus(
     params: paramsOf(tree, request),
     libraryPath: request.variables.LD_LIBRARY_PATH ?? "",
   };
-  const skeleton = skeletonOf(attaching);
-  const attachment = attachmentOf(attaching, skeleton);
-  const absent = absentNode(tools, { attachment, gpus, driver: found.driver });
+  const { skeleton, attachment } = attachOnce(attaching);
+  const absent = absentNode(tools, tree, { attachment, gpus, driver: found.driver });
   if (absent !== null) return failure(absent);
   return success({ attachment, skeleton, notices: [] });
 }
@@ -198,57 +199,6 @@ function mismatch({ driver, files }: Found, gpus: Gpus): GpuRefusal | null {
         ? "install the driver's libraries (libcuda, libnvidia-ml) of that version"
         : "reload the module (rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia; modprobe nvidia) or reboot",
   };
-}
-
-interface Wanted {
-  readonly attachment: Attachment;
-  readonly gpus: Gpus;
-  readonly driver: Driver;
-}
-
-/** A user can only show nodes that are there; root has them made inside by their numbers. */
-function absentNode({ host }: Tools, { attachment, gpus, driver }: Wanted): GpuRefusal | null {
-  const hasUvm = driver.control.some(({ path }) => path.endsWith("uvm"));
-  if (driver.kind === "nvidia" && gpus.capabilities.includes("compute") && !hasUvm)
-    return {
-      code: "device-missing",
-      message: "the module nvidia-uvm, without which nothing is computed, is not loaded",
-      hint: "sudo nvidia-modprobe -u -c 0 (or sudo modprobe nvidia-uvm)",
-    };
-  if (host.caller.uid === 0) return null;
-  const absent = nodesBy(driver).find(
-    ({ node }) => !node.present && attachment.nodes.some(({ path }) => path === node.path),
-  );
-  if (absent === undefined) return null;
-  const { path, major, minor } = absent.node;
-  return {
-    code: "device-missing",
-    message: `the node ${path} (${major}:${minor}) is not there`,
-    hint: `sudo nvidia-modprobe ${absent.made}`,
-  };
-}
-
-/** All nodes of a driver, with what nvidia-modprobe makes them by. */
-function nodesBy({ gpus, control }: Driver): readonly { readonly node: Node; readonly made: string }[] {
-  return [
-    ...gpus.flatMap((gpu) => [
-      { node: gpu.node, made: `-c ${gpu.minor}` },
-      ...(gpu.mig ?? []).flatMap(({ gpuInstance, computeInstance, nodes: [whole, part] }) => {
-        const directory = `/proc/driver/nvidia/capabilities/gpu${gpu.minor}/mig/gi${gpuInstance}`;
-        return [
-          { node: whole, made: `-f ${directory}/access` },
-          { node: part, made: `-f ${directory}/ci${computeInstance}/access` },
-        ];
-      }),
-      ...gpu.drm.map((node) => ({ node, made: "-m (and modprobe nvidia-drm)" })),
-    ]),
-    ...control.map((node) => ({ node, made: controlOption(node) })),
-  ];
-}
-
-function controlOption({ path, minor }: Node): string {
-  if (path.includes("uvm")) return "-u -c 0";
-  return path.endsWith("modeset") ? "-m" : `-c ${minor}`;
 }
 
 const missing = (tree: DriverTree): GpuRefusal => ({

@@ -1,6 +1,5 @@
 import { basename, dirname } from "node:path";
 import type { DriverTree } from "../../../host/driver-tree.ts";
-import { nodeOf } from "./gpus.ts";
 import type { Driver, DriverFile, DriverFiles, Gpu, Library, Node } from "./model.ts";
 
 const listDirectory = "/etc/nvidia-container-runtime/host-files-for-container.d";
@@ -19,7 +18,7 @@ export function findTegra(tree: DriverTree): Driver | null {
     .flatMap(({ path }): readonly Node[] => {
       const status = tree.status(path);
       if (status?.kind !== "char") return [];
-      return [nodeOf(tree, { path, major: status.major, minor: status.minor })];
+      return [{ path, major: status.major, minor: status.minor }];
     });
   const [first, ...rest] = nodes;
   if (first === undefined) return null;
@@ -45,8 +44,9 @@ export function tegraFiles(tree: DriverTree): DriverFiles {
   const libraries = lines
     .filter(({ kind }) => kind === "lib")
     .flatMap(({ path }): readonly Library[] => {
-      const real = tree.real(path);
-      if (real === null || tree.status(real)?.kind !== "file") return [];
+      const found = tree.find(path);
+      if (found?.status.kind !== "file") return [];
+      const { path: real } = found;
       const file = basename(path);
       const links = lines
         .filter((line) => line.kind === "sym" && dirname(line.path) === dirname(path))

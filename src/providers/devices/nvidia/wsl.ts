@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { DriverTree } from "../../../host/driver-tree.ts";
-import { nodeOf } from "./gpus.ts";
 import type { Driver, DriverFile, DriverFiles, Gpu, Library } from "./model.ts";
 
 const libraryDirectory = "/usr/lib/wsl/lib";
@@ -10,7 +9,6 @@ const driversDirectory = "/usr/lib/wsl/drivers";
 export function findWsl(tree: DriverTree): Driver | null {
   const dxg = tree.status("/dev/dxg");
   if (dxg?.kind !== "char" || tree.list(libraryDirectory).length === 0) return null;
-  const node = nodeOf(tree, { path: "/dev/dxg", major: dxg.major, minor: dxg.minor });
   const gpu: Gpu = {
     index: 0,
     minor: 0,
@@ -18,7 +16,7 @@ export function findWsl(tree: DriverTree): Driver | null {
     uuid: null,
     model: "GPUs of Windows",
     excluded: false,
-    node,
+    node: { path: "/dev/dxg", major: dxg.major, minor: dxg.minor },
     drm: [],
     mig: null,
   };
