@@ -3,6 +3,9 @@ import type { Impact } from "../../model/impact.ts";
 import { durationPattern } from "../durations.ts";
 import { sizePattern } from "../sizes.ts";
 
+// By default zod writes a function for each kind of map and compiles it: dearer than 500 files by its own hand.
+z.config({ jitless: true });
+
 // In every schema of the format `error` is what would have been right: the problem's `expected`.
 
 /** An optional field: one sentence on it, and what a change of it costs (null: nothing by itself). */
