@@ -1,5 +1,5 @@
-//! Network namespaces that live at paths: what `ip netns` does, for many at once, and the
-//! addresses and routes inside.
+//! Network namespaces that live at paths, the interfaces that lead into them, their addresses and
+//! routes: what `ip netns` and `ip link` do, for many at once.
 
 pub mod device;
 mod link;
@@ -28,6 +28,9 @@ pub struct Step {
     /// Is it to be there, and of what kind? Without: it is there already.
     #[serde(default)]
     make: Option<Make>,
+    /// Interfaces that go; one that is not there is gone already.
+    #[serde(default)]
+    remove: Vec<String>,
     #[serde(default)]
     links: Vec<link::Link>,
     /// Names with slashes below /proc/sys, "net/...".
@@ -70,6 +73,9 @@ fn carry_out_one(step: &Step) -> Result<()> {
         }
         let target = open(path)?;
         setns(&target, libc::CLONE_NEWNET).at("join namespace", path.display().to_string())?;
+    }
+    for name in &step.remove {
+        link::remove(name)?;
     }
     for link in &step.links {
         link.set_up()?;
@@ -121,7 +127,7 @@ fn is_namespace(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|found| found.f_type as u64 == NSFS_MAGIC)
 }
 
-fn open(path: &Path) -> Result<OwnedFd> {
+pub fn open(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty()).at("open namespace", path.display().to_string())
 }

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFile,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -27,6 +28,9 @@ import { errnoOf, isMissing } from "./errno.ts";
 export const trees = {
   /** Text of a file with its links followed; null: missing or not for this caller. */
   readThrough: (path: string): string | null => unlessClosed(() => readFileSync(path, "utf8")),
+  /** The same without waiting for it: for what the kernel takes milliseconds to write. Null: unreadable. */
+  readAside: (path: string): Promise<string | null> =>
+    new Promise((resolve) => readFile(path, "utf8", (error, text) => resolve(error === null ? text : null))),
   /** Where a path really is; null: missing or not for this caller. */
   realPath: (path: string): string | null => unlessClosed(() => realpathSync(path)),
   /** Target of a link; null: it is none. */

@@ -48,9 +48,16 @@ export interface Provider {
   /**
    * What environments share (networks), for all that the project is going to have: called once before the
    * first container of a command is created or changed, and once when all is done. Without `up` nothing of
-   * an environment runs. What nobody needs any more is removed.
+   * an environment runs. What nobody needs any more is removed. Only what containers are made of has to be
+   * there when it returns.
    */
   gather?(present: readonly Present[], context: Context): Promise<Result<void, Problem>>;
+
+  /**
+   * Waits for what `gather` has left under way meanwhile: before the first container is started, and before
+   * the command ends. What it says holds for all.
+   */
+  settle?(context: Context): Promise<Result<void, Problem>>;
 
   /** What this provider adds to the bundle of a container that is about to be created. Runs after prepare. */
   contribute?(environment: Environment, context: Context): Promise<Result<Contribution, Problem>>;

@@ -2,15 +2,15 @@ import type { Environment } from "../model/environment.ts";
 import type { Actual } from "../model/instance.ts";
 import type { Change, Operation, Plan } from "../model/plan.ts";
 import type { Desired } from "../model/project.ts";
-import { success } from "../model/result.ts";
+import { type Result, success } from "../model/result.ts";
 import type { Problem } from "../model/source.ts";
-import type { Context } from "../providers/provider.ts";
+import type { Context, Present } from "../providers/provider.ts";
 import { containerIdOf } from "../state/paths.ts";
 import type { ChangeResult, Machinery } from "./api.ts";
 import { makeCrew } from "./batch.ts";
 import { placeOf } from "./fields.ts";
 import { makeGates } from "./gates.ts";
-import { gatherAll, isAlike, once, presentDuring, presentNow } from "./gather.ts";
+import { gatherAll, isAlike, once, presentDuring, presentNow, settleAll } from "./gather.ts";
 import { makePerform, type Session } from "./perform.ts";
 import { restartInstead } from "./plan.ts";
 import { type AfterFailure, type Job, repair } from "./repair.ts";
@@ -48,7 +48,8 @@ export async function execute(
     return done;
   });
   const gates = makeGates(work.plan.order);
-  const run = makeRunner(machinery, makePerform(machinery, { context, crew, gates, gather }));
+  const settle = once(() => settleAll(machinery, context));
+  const run = makeRunner(machinery, makePerform(machinery, { context, crew, gates, gather, settle }));
   const instances = new Map(work.actual.instances.map((instance) => [instance.name, instance]));
   const results = new Map<string, ChangeResult>();
   const changes = new Map(work.plan.changes.map((change) => [change.environment, change]));
@@ -65,10 +66,20 @@ export async function execute(
   });
   await crew.run(tasks, concurrency);
   const now = presentNow(machinery);
-  const isSettled = isGathered && isAlike(during, now);
-  const settled = isSettled ? success(undefined) : await gatherAll(machinery, context, now);
+  // Nobody may have been started: then nobody has waited.
+  const isSettled = isGathered && (await settle()).ok && isAlike(during, now);
+  const settled = isSettled ? success(undefined) : await settleFor(machinery, context, now);
   if (!settled.ok) machinery.report({ kind: "notice", notice: unsettled(settled.failure) });
   return work.plan.changes.flatMap((change) => results.get(change.environment) ?? []);
+}
+
+async function settleFor(
+  machinery: Machinery,
+  context: Context,
+  now: readonly Present[],
+): Promise<Result<void, Problem>> {
+  const gathered = await gatherAll(machinery, context, now);
+  return gathered.ok ? await settleAll(machinery, context) : gathered;
 }
 
 async function carryOut(

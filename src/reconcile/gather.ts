@@ -18,6 +18,15 @@ export async function gatherAll(
   return success(undefined);
 }
 
+/** Waits for what they have left under way. */
+export async function settleAll({ providers }: Machinery, context: Context): Promise<Result<void, Problem>> {
+  for (const provider of providers) {
+    const done = await provider.settle?.(context);
+    if (done !== undefined && !done.ok) return done;
+  }
+  return success(undefined);
+}
+
 /** What there is while a plan is carried out: also what is about to be, and what is not gone yet. */
 export function presentDuring({ plan, actual, wanted }: Work): readonly Present[] {
   const actions = new Map(plan.changes.map(({ environment, action }) => [environment, action]));

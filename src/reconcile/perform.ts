@@ -29,18 +29,22 @@ export type Perform = (operation: Operation, session: Session) => Promise<Result
 /** Makes what environments share, the first time that it is asked; later callers get the same answer. */
 export type Gather = () => Promise<Result<void, Problem>>;
 
+/** Waits until it is whole. */
+export type Settle = () => Promise<Result<void, Problem>>;
+
 /** What the operations of all environments share. */
 export interface Common {
   readonly context: Context;
   readonly crew: Crew;
   readonly gates: Gates;
   readonly gather: Gather;
+  readonly settle: Settle;
 }
 
 /** Carries out single operations; create, start and stop of many environments become one call each. */
 export function makePerform(machinery: Machinery, common: Common): Perform {
   const { launcher, providers } = machinery;
-  const { context, crew, gates, gather } = common;
+  const { context, crew, gates, gather, settle } = common;
   const create = crew.batched<CreateRequest, Result<Created, Problem>>((requests) =>
     launcher.create([...requests.values()], context),
   );
@@ -48,6 +52,8 @@ export function makePerform(machinery: Machinery, common: Common): Perform {
   const stop = crew.batched<null, Result<void, Problem>>((ids) => launcher.stop([...ids.keys()], context));
 
   const startOne = async (session: Session): Promise<Result<void, Problem>> => {
+    const settled = await settle();
+    if (!settled.ok) return settled;
     const done = await start(session.containerId, null);
     if (done.ok) gates.started(session.name);
     return done;
@@ -146,7 +152,7 @@ const own: ReadonlySet<string> = new Set(["labels", "profiles", "persist", "watc
 
 async function change(
   { providers }: Machinery,
-  { context, gather }: Common,
+  { context, gather, settle }: Common,
   {
     operation,
     session,
@@ -154,8 +160,7 @@ async function change(
 ): Promise<Result<void, Problem>> {
   const { spec, fields } = operation;
   if (session.pid === null) return failure(unchangeable(spec.name, "nothing runs in it"));
-  const gathered = await gather();
-  if (!gathered.ok) return gathered;
+  for (const shared of [await gather(), await settle()]) if (!shared.ok) return shared;
   const applied = session.record?.spec ?? spec;
   const container = { id: session.containerId, pid: session.pid, applied };
   const left = new Set(fields.filter((path) => !own.has(topOf(path))));

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{Mode, OFlags};
-
-use super::link;
 use super::netlink::{Address, Netlink};
+use super::{link, open};
 use crate::error::{Context, Result};
 use crate::spec::Config;
 use crate::spec::linux::{NamespaceKind, NetDevice};
@@ -23,11 +21,6 @@ pub fn move_all(config: &Config, init: i32) -> Result<()> {
     let path = match joined.and_then(|namespace| namespace.path.clone()) {
         Some(path) => path,
         None => format!("/proc/{init}/ns/net").into(),
-    };
-    let open = |path: &std::path::Path| {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty())
-            .at("open namespace", path.display().to_string())
     };
     let (own, theirs) = (open("/proc/self/ns/net".as_ref())?, open(&path)?);
     let mut moved = Vec::new();

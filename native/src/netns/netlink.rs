@@ -1,13 +1,18 @@
 //! The few requests to the kernel's routing socket that setting up an interface takes.
 
+mod attributes;
+mod links;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::error::{Context, Result};
+use attributes::{attribute, bytes, family};
+pub use links::End;
 
 /// A routing socket in the network namespace in which it was opened.
 pub struct Netlink {
@@ -66,28 +71,6 @@ impl Netlink {
         self.ask(libc::RTM_NEWROUTE, &body)
     }
 
-    /// Gives an interface to another network namespace, under this name.
-    pub fn move_link(
-        &mut self,
-        index: u32,
-        name: &str,
-        namespace: BorrowedFd<'_>,
-    ) -> rustix::io::Result<()> {
-        const IFLA_IFNAME: u16 = 3;
-        const IFLA_NET_NS_FD: u16 = 28;
-        // struct ifinfomsg: family, type, index, flags, which flags change.
-        let mut body = vec![0; 4];
-        body.extend(index.to_ne_bytes());
-        body.extend([0; 8]);
-        attribute(
-            &mut body,
-            IFLA_NET_NS_FD,
-            &namespace.as_raw_fd().to_ne_bytes(),
-        );
-        attribute(&mut body, IFLA_IFNAME, &[name.as_bytes(), &[0]].concat());
-        self.ask(libc::RTM_SETLINK, &body)
-    }
-
     /// The lasting addresses of global scope that an interface has.
     pub fn addresses(&mut self, index: u32) -> rustix::io::Result<Vec<Address>> {
         self.send(
@@ -111,11 +94,19 @@ impl Netlink {
         }
     }
 
-    /// Sends one request that creates or replaces, and waits for the kernel's word on it.
+    /// Creates or replaces.
     fn ask(&mut self, kind: u16, body: &[u8]) -> rustix::io::Result<()> {
-        let flags =
-            libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
-        self.send(kind, flags, body)?;
+        self.ask_with(kind, libc::NLM_F_CREATE | libc::NLM_F_REPLACE, body)
+    }
+
+    /// Creates what is not there yet.
+    fn ask_new(&mut self, kind: u16, body: &[u8]) -> rustix::io::Result<()> {
+        self.ask_with(kind, libc::NLM_F_CREATE | libc::NLM_F_EXCL, body)
+    }
+
+    /// Sends one request and waits for the kernel's word on it.
+    fn ask_with(&mut self, kind: u16, flags: i32, body: &[u8]) -> rustix::io::Result<()> {
+        self.send(kind, libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags, body)?;
         let mut answer = [0_u8; 4096];
         let (length, _) = rustix::net::recv(&self.socket, &mut answer, RecvFlags::empty())?;
         verdict(answer.get(HEADER..length).unwrap_or_default())
@@ -183,27 +174,4 @@ fn lasting_address(body: &[u8], index: u32) -> Option<Address> {
         _ => IpAddr::from(<[u8; 16]>::try_from(*value).ok()?),
     };
     Some((address, prefix))
-}
-
-fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
-    body.extend(length.to_ne_bytes());
-    body.extend(kind.to_ne_bytes());
-    body.extend(value);
-    body.resize(body.len().next_multiple_of(4), 0);
-}
-
-fn family(address: IpAddr) -> u8 {
-    let family = match address {
-        IpAddr::V4(_) => libc::AF_INET,
-        IpAddr::V6(_) => libc::AF_INET6,
-    };
-    family as u8
-}
-
-fn bytes(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    }
 }

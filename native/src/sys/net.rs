@@ -18,17 +18,9 @@ pub fn socket() -> rustix::io::Result<OwnedFd> {
 
 /// Brings `lo` up in the network namespace of `socket` (any datagram socket).
 pub fn loopback_up(socket: impl AsFd) -> rustix::io::Result<()> {
-    link_up(socket, "lo")
-}
-
-/// Brings the interface `name` up in the network namespace of `socket` (any datagram socket).
-pub fn link_up(socket: impl AsFd, name: &str) -> rustix::io::Result<()> {
-    if name.len() >= libc::IFNAMSIZ {
-        return Err(rustix::io::Errno::NODEV);
-    }
     // SAFETY: all-zero bytes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
         *to = *from as libc::c_char;
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;

@@ -136,6 +136,10 @@ async function build({ providers, foreground }: Registry, stage: Stage): Promise
     if (part?.ok === false) return part;
     if (part !== undefined) contributions.push(part.value);
   }
+  for (const provider of providers) {
+    const settled = await provider.settle?.(context);
+    if (settled?.ok === false) return settled;
+  }
   return await foreground.bundle({ environment, contributions, containerId, directory, terminal }, context);
 }
 

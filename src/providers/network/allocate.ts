@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type Address,
   formatAddress,
@@ -13,6 +12,7 @@ import {
   subnetAround,
 } from "../../host/addresses.ts";
 import type { Environment, NetworkDefinition, OwnNetwork } from "../../model/environment.ts";
+import { hashOf } from "../../model/hash.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { LinkState, MemberState, NetworkRecord, NetworkState, PortState } from "../../state/networks.ts";
 import { type Layout, startOf } from "./layout.ts";
@@ -175,7 +175,7 @@ function subnetFor(
 
 /** RFC 4193: unique without asking anybody. */
 function uniqueLocal(projectId: string, name: string): string {
-  const digest = createHash("sha256").update(`${projectId}/${name}`).digest("hex");
+  const digest = hashOf(`${projectId}/${name}`);
   const groups = [`fd${digest.slice(0, 2)}`, digest.slice(2, 6), digest.slice(6, 10), digest.slice(10, 14)];
   return formatSubnet(subnetAround(parseAddress(`${groups.join(":")}::`) as Address, 64));
 }

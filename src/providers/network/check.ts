@@ -5,9 +5,8 @@ import { hasSubordinates, identityOf } from "../../oci/identity.ts";
 import { readNetworks } from "../../state/networks.ts";
 import type { Checked, Context } from "../provider.ts";
 import { allocate, membersOf } from "./allocate.ts";
-import { type Blocker, findBlockers } from "./firewalls.ts";
 import { missingProgram } from "./ground.ts";
-import { type Listener, ownerOf, readListeners } from "./host-view.ts";
+import { type Listener, listenersSoon, ownerOf } from "./host-view.ts";
 import { layoutOf } from "./layout.ts";
 import { isAliveOutlet, usesHostInstead } from "./outlet.ts";
 import { readRunning } from "./running.ts";
@@ -39,22 +38,14 @@ export async function checkNetworks(
   const programs = (["ip", "nft"] as const).filter((program) => tools.programs.find(program) === null);
   if (programs.length > 0)
     return { problems: programs.map((program) => missingProgram(program)), notices: [] };
+  const publishes = asking.some(({ network }) => network.ports.length > 0);
+  const listeners = publishes ? listenersSoon() : [];
+  const problems = [...identities(tools, asking, context), ...subnets(tools, asking, context)];
   return {
-    problems: [
-      ...identities(tools, asking, context),
-      ...subnets(tools, asking, context),
-      ...asking.flatMap((one) => ports(tools, one, context)),
-    ],
-    notices: (await findBlockers(tools)).map(noWay),
+    problems: [...problems, ...ports(tools, context, { asking, listeners: await listeners })],
+    notices: [],
   };
 }
-
-const noWay = ({ where, whose, fix }: Blocker): Notice => ({
-  code: "forwarding-blocked",
-  environment: null,
-  message: `the ${where} (${whose}) drops what is forwarded: environments do not get out, and ports do not lead in`,
-  hint: fix,
-});
 
 const noOutlet = ({ name }: Environment): Notice => ({
   code: "host-network-instead",
@@ -106,25 +97,34 @@ function subnets(tools: NetworkTools, asking: readonly Asking[], context: Contex
   return [{ code, message, hint, place: context.place(environment, path) }];
 }
 
-function ports(tools: NetworkTools, { environment, network }: Asking, context: Context): readonly Problem[] {
-  const listeners = network.ports.length > 0 ? readListeners(tools.files) : [];
+interface Question {
+  readonly asking: readonly Asking[];
+  readonly listeners: readonly Listener[];
+}
+
+function ports(tools: NetworkTools, context: Context, { asking, listeners }: Question): readonly Problem[] {
   const own = ownPorts(tools, context);
-  return network.ports.flatMap((port, index): readonly Problem[] => {
-    const place = context.place(environment.name, `network.ports[${index}]`);
-    const forbidden = privileged(tools, port);
-    if (forbidden !== null) return [{ ...forbidden, place }];
-    const taken = listeners.find((listener) => isSame(port, listener) && !own(listener));
-    if (taken === undefined) return [];
-    const owner = ownerOf(tools.files, taken.inode) ?? "a process of somebody else";
-    return [
-      {
-        code: "port-taken",
-        message: `the ${port.protocol} port ${taken.port} of "${formatPort(port)}" is taken by ${owner}`,
-        place,
-        hint: "end it, choose another port, or `auto`",
-      },
-    ];
-  });
+  const others = listeners.filter((listener) => !own(listener));
+  return asking.flatMap(({ environment, network }) =>
+    network.ports.flatMap((port, index): readonly Problem[] => {
+      const problem = privileged(tools, port) ?? taken(tools, port, others);
+      return problem === null
+        ? []
+        : [{ ...problem, place: context.place(environment.name, `network.ports[${index}]`) }];
+    }),
+  );
+}
+
+function taken({ files }: NetworkTools, port: Port, listeners: readonly Listener[]): Problem | null {
+  const found = listeners.find((listener) => isSame(port, listener));
+  if (found === undefined) return null;
+  const owner = ownerOf(files, found.inode) ?? "a process of somebody else";
+  return {
+    code: "port-taken",
+    message: `the ${port.protocol} port ${found.port} of "${formatPort(port)}" is taken by ${owner}`,
+    place: null,
+    hint: "end it, choose another port, or `auto`",
+  };
 }
 
 /** Ports that the program which forwards this project's own has already: nobody can look into it. */

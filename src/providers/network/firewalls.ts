@@ -1,4 +1,5 @@
 import type { HostFacts } from "../../model/host.ts";
+import type { Notice } from "../../model/source.ts";
 import type { NetworkTools } from "./tools.ts";
 
 /** Somebody else's rules that drop what is forwarded, also what comes from and goes to Pavlos's bridges. */
@@ -20,12 +21,22 @@ type Machine = Pick<NetworkTools, "programs" | "files"> & { readonly host: Pick<
 export async function findBlockers({ programs, files, host }: Machine): Promise<readonly Blocker[]> {
   if (host.caller.uid !== 0) return [];
   const nft = programs.find("nft");
-  const [listed, legacy] = await Promise.all([
-    nft === null ? null : programs.run(nft, ["-s", "list", "ruleset"]),
-    legacyBlockers(programs, files),
-  ]);
-  return [...(listed?.code === 0 ? blockersIn(listed.stdout) : []), ...legacy];
+  const listed = nft === null ? null : await programs.run(nft, ["-s", "list", "ruleset"]);
+  return await blockersBeside({ programs, files }, listed?.code === 0 ? listed.stdout : "");
 }
+
+/** The same where the tables were listed already. */
+export const blockersBeside = async (
+  { programs, files }: Pick<Machine, "programs" | "files">,
+  ruleset: string,
+): Promise<readonly Blocker[]> => [...blockersIn(ruleset), ...(await legacyBlockers(programs, files))];
+
+export const tellOf = ({ where, whose, fix }: Blocker): Notice => ({
+  code: "forwarding-blocked",
+  environment: null,
+  message: `the ${where} (${whose}) drops what is forwarded: environments do not get out, and ports do not lead in`,
+  hint: fix,
+});
 
 interface Table {
   readonly family: string;

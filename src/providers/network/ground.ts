@@ -95,12 +95,23 @@ export async function runThere(
 export interface Step {
   readonly path?: string;
   readonly make?: "missing" | "fresh" | "gone" | { readonly of: number };
-  readonly links?: readonly {
-    readonly name: string;
-    readonly addresses: readonly string[];
-    readonly gateways: readonly string[];
-  }[];
+  readonly remove?: readonly string[];
+  readonly links?: readonly Link[];
   readonly sysctl?: Readonly<Record<string, string>>;
+}
+
+/** An interface as it is to be: up, and with all of this. */
+export interface Link {
+  readonly name: string;
+  readonly make?:
+    | "bridge"
+    | { readonly pair: { readonly name: string; readonly hardware: string; readonly namespace: string } };
+  /** Of one that is made. */
+  readonly mtu?: number;
+  /** That it is put on. */
+  readonly bridge?: string;
+  readonly addresses?: readonly string[];
+  readonly gateways?: readonly string[];
 }
 
 export async function runSteps(

@@ -73,14 +73,24 @@ export interface Listener {
   readonly inode: string;
 }
 
+const protocols = ["tcp", "tcp6", "udp", "udp6"] as const;
+
 /** All of them, read once for each question. */
-export function readListeners(files: Files): readonly Listener[] {
-  return (["tcp", "tcp6", "udp", "udp6"] as const).flatMap((file) =>
-    lines(files.readText(`/proc/self/net/${file}`))
-      .slice(1)
-      .flatMap((line) => listener(file.startsWith("tcp") ? "tcp" : "udp", line)),
+export const readListeners = (files: Files): readonly Listener[] =>
+  protocols.flatMap((file) => listenersIn(file, files.readText(`/proc/self/net/${file}`)));
+
+/** The same while others work: the kernel walks through the tables of all connections for each of them. */
+export async function listenersSoon(): Promise<readonly Listener[]> {
+  const texts = protocols.map(
+    async (file) => [file, await trees.readAside(`/proc/self/net/${file}`)] as const,
   );
+  return (await Promise.all(texts)).flatMap(([file, text]) => listenersIn(file, text));
 }
+
+const listenersIn = (file: (typeof protocols)[number], text: string | null): readonly Listener[] =>
+  lines(text)
+    .slice(1)
+    .flatMap((line) => listener(file.startsWith("tcp") ? "tcp" : "udp", line));
 
 function listener(protocol: "tcp" | "udp", line: string): readonly Listener[] {
   const fields = line.trim().split(/\s+/);

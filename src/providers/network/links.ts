@@ -1,5 +1,5 @@
 import type { LinkState, NetworkRecord, NetworkState } from "../../state/networks.ts";
-import type { Step } from "./ground.ts";
+import type { Link, Step } from "./ground.ts";
 import type { Layout } from "./layout.ts";
 import { gatewayOf } from "./rules.ts";
 
@@ -22,8 +22,10 @@ export interface LinkInput {
 }
 
 export interface LinkWork {
-  /** Lines for `ip -batch`. */
-  readonly lines: readonly string[];
+  /** Interfaces that go. */
+  readonly remove: readonly string[];
+  /** Interfaces that are made or changed, where the bridges are. */
+  readonly links: readonly Link[];
   /** Environments whose namespace has to be set up afterwards. */
   readonly fresh: readonly string[];
   /** Bridges that are made. */
@@ -34,25 +36,26 @@ export interface LinkWork {
 export function linkWork(input: LinkInput): LinkWork {
   const { record, up } = input;
   const known = new Map(input.interfaces.map((one) => [one.ifname, one]));
-  const lines = removals(input);
-  const bridges: string[] = [];
-  for (const network of activeNetworks(record, up.keys())) {
-    const work = bridgeLines(network, known.get(network.bridge));
-    lines.push(...work);
-    if (work.length > 0) bridges.push(network.bridge);
-  }
+  const made = activeNetworks(record, up.keys()).filter(
+    (network) => !isWhole(network, known.get(network.bridge)),
+  );
+  const bridges = made.map(({ bridge }) => bridge);
+  const links: Link[] = made.map(bridgeOf);
   const fresh: string[] = [];
   for (const [name, signature] of up) {
-    const links = record.members[name]?.links ?? [];
-    const ready = signature === signatureOf(record, links) && links.every(({ veth }) => known.has(veth));
+    const own = record.members[name]?.links ?? [];
+    const ready = signature === signatureOf(record, own) && own.every(({ veth }) => known.has(veth));
     if (!ready) fresh.push(name);
-    for (const link of links) {
-      const { bridge } = record.networks[link.network] as NetworkState;
-      const rebuilt = bridges.includes(bridge);
-      lines.push(...vethLines(link, { input, name, ready, rebuilt, known: known.get(link.veth) }));
+    for (const link of own) {
+      const network = record.networks[link.network] as NetworkState;
+      const { bridge } = network;
+      if (!ready) links.push(pairOf(link, network, input.layout.namespace(name)));
+      else if (bridges.includes(bridge) || !isAttached(known.get(link.veth), bridge))
+        links.push({ name: link.veth, bridge });
     }
   }
-  return { lines, fresh, bridges };
+  const replaced = links.filter(({ name, make }) => make !== undefined && known.has(name));
+  return { remove: [...removals(input), ...replaced.map(({ name }) => name)], links, fresh, bridges };
 }
 
 /** Networks that somebody uses who is to run. */
@@ -60,6 +63,12 @@ export function activeNetworks(record: NetworkRecord, up: Iterable<string>): rea
   const names = new Set([...up].flatMap((name) => (record.members[name]?.links ?? []).map((l) => l.network)));
   return Object.entries(record.networks).flatMap(([name, network]) => (names.has(name) ? [network] : []));
 }
+
+/** Of every interface on this side that belongs to the networks. */
+export const namesOf = ({ networks, members }: NetworkRecord): readonly string[] => [
+  ...Object.values(networks).map(({ bridge }) => bridge),
+  ...Object.values(members).flatMap(({ links }) => links.map(({ veth }) => veth)),
+];
 
 /** Everything that a namespace's links depend on. */
 export function signatureOf(record: NetworkRecord, links: readonly LinkState[]): string {
@@ -106,62 +115,44 @@ export const gatewaysOf = ({ subnet, subnet6 }: NetworkState): readonly string[]
 ];
 
 /** The project's interfaces that nobody wants any more; those that are on its bridges, whoever put them there. */
-function removals({ record, up, interfaces }: LinkInput): string[] {
+function removals({ record, up, interfaces }: LinkInput): readonly string[] {
   const active = activeNetworks(record, up.keys()).map(({ bridge }) => bridge);
   const linksOf = (names: Iterable<string>): readonly string[] =>
     [...names].flatMap((name) => (record.members[name]?.links ?? []).map(({ veth }) => veth));
   const wanted = new Set([...active, ...linksOf(up.keys())]);
-  const bridges = Object.values(record.networks).map(({ bridge }) => bridge);
-  const own = new Set([...bridges, ...linksOf(Object.keys(record.members))]);
+  const own = new Set(namesOf(record));
   return interfaces
     .filter(({ ifname, master }) => !wanted.has(ifname) && (own.has(ifname) || own.has(master ?? "")))
-    .map(({ ifname }) => `link del dev ${ifname}`);
+    .map(({ ifname }) => ifname);
 }
 
-function bridgeLines(network: NetworkState, found: Interface | undefined): readonly string[] {
-  const { bridge, subnet, subnet6, mtu } = network;
-  const four = `${gatewayOf(subnet)}/${subnet.split("/")[1]}`;
-  const six = subnet6 === null ? null : `${gatewayOf(subnet6)}/${subnet6.split("/")[1]}`;
+const addressesOf = ({ subnet, subnet6 }: NetworkState): readonly string[] =>
+  [subnet, subnet6].flatMap((one) => (one === null ? [] : [`${gatewayOf(one)}/${one.split("/")[1]}`]));
+
+function isWhole(network: NetworkState, found: Interface | undefined): boolean {
   const addresses = (found?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
-  const fits = [four, six].every((address) => address === null || addresses.includes(address));
-  if (found !== undefined && fits && found.mtu === mtu && isUp(found)) return [];
-  return [
-    ...(found === undefined ? [] : [`link del dev ${bridge}`]),
-    `link add name ${bridge} mtu ${mtu} type bridge`,
-    `addr add ${four} dev ${bridge}`,
-    ...(six === null ? [] : [`addr add ${six} dev ${bridge} nodad`]),
-    `link set dev ${bridge} up`,
-  ];
+  const hasAll = addressesOf(network).every((address) => addresses.includes(address));
+  return hasAll && found?.mtu === network.mtu && isUp(found);
 }
+
+const bridgeOf = (network: NetworkState): Link => ({
+  name: network.bridge,
+  make: "bridge",
+  mtu: network.mtu,
+  addresses: addressesOf(network),
+});
 
 const isUp = (found: Interface | undefined): boolean => found?.flags?.includes("UP") === true;
 
-function vethLines(
-  link: LinkState,
-  about: {
-    readonly input: LinkInput;
-    readonly name: string;
-    readonly ready: boolean;
-    /** Its bridge is a new one. */
-    readonly rebuilt: boolean;
-    readonly known: Interface | undefined;
-  },
-): readonly string[] {
-  const { input, name, ready, rebuilt, known } = about;
-  const { bridge, mtu } = input.record.networks[link.network] as NetworkState;
-  // hairpin: where the kernel filters bridges, it turns a published port used by its own container around here.
-  const attached = [
-    `link set dev ${link.veth} master ${bridge} up`,
-    `link set dev ${link.veth} type bridge_slave hairpin on`,
-  ];
-  if (ready) return known?.master === bridge && isUp(known) && !rebuilt ? [] : attached;
-  const place = input.layout.namespace(name);
-  return [
-    ...(known === undefined ? [] : [`link del dev ${link.veth}`]),
-    `link add ${link.veth} mtu ${mtu} type veth peer name ${link.name} address ${hardwareAddress(link.ip)} mtu ${mtu} netns ${place}`,
-    ...attached,
-  ];
-}
+const isAttached = (found: Interface | undefined, bridge: string): boolean =>
+  found?.master === bridge && isUp(found);
+
+const pairOf = ({ veth, name, ip }: LinkState, { bridge, mtu }: NetworkState, namespace: string): Link => ({
+  name: veth,
+  make: { pair: { name, hardware: hardwareAddress(ip), namespace } },
+  mtu,
+  bridge,
+});
 
 /** The same for the same address, also after a recreate: neighbours find it again without asking. */
 export const hardwareAddress = (ip: string): string =>

@@ -1,15 +1,16 @@
 import type { Drift } from "../../model/instance.ts";
 import { readNetworks } from "../../state/networks.ts";
 import type { Context, Observed } from "../provider.ts";
-import { listing, parseInterfaces } from "./converge.ts";
 import { forwards } from "./forwarding.ts";
-import { isAliveHolder, isNamespace, type Machine, runThere } from "./ground.ts";
+import { isAliveHolder, isNamespace, type Machine } from "./ground.ts";
 import { brokenInside } from "./inside.ts";
 import { layoutOf } from "./layout.ts";
 import { type Interface, signatureOf } from "./links.ts";
 import { isAliveOutlet, outletProgram } from "./outlet.ts";
 import { type Running, readRunning } from "./running.ts";
+import { listing } from "./table.ts";
 import type { NetworkTools } from "./tools.ts";
+import { interfacesOf } from "./wiring.ts";
 
 type Drifts = ReadonlyMap<string, ReadonlyMap<string, Drift>>;
 
@@ -39,15 +40,12 @@ export async function observeNetworks(
       ? ({ kind: "machine" } as const)
       : ({ kind: "user", holder: running.holder } as const);
   const machine: Machine = { tools, layout, ground };
-  const [listed, table] = await Promise.all([
-    runThere(machine, "ip", { args: ["-j", "addr", "show"] }),
-    listing(machine),
-  ]);
+  const [listed, table] = await Promise.all([interfacesOf(machine), listing(machine)]);
   // Nobody can tell without `ip`: an apply would say so.
   if (!listed.ok) return new Map();
   const shared = sharedDrift(tools, { running, table, isRoot });
   if (shared !== null) return all(members, shared);
-  const interfaces = new Map(parseInterfaces(listed.value).map((one) => [one.ifname, one]));
+  const interfaces = new Map(listed.value.map((one) => [one.ifname, one]));
   return new Map(
     members.flatMap(({ record: { name }, process: { pid } }) => {
       const lost =

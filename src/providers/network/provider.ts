@@ -7,7 +7,7 @@ import { environmentPaths } from "../../state/paths.ts";
 import { attempt } from "../attempt.ts";
 import type { Context, Contribution, OciMount, Provider } from "../provider.ts";
 import { checkNetworks } from "./check.ts";
-import { converge, type Texts } from "./converge.ts";
+import { type Converged, converge } from "./converge.ts";
 import { seenAt } from "./ground.ts";
 import { changeHostname } from "./hostname.ts";
 import { layoutOf } from "./layout.ts";
@@ -18,26 +18,40 @@ import type { NetworkTools } from "./tools.ts";
 
 /** The network namespace and the files that name hosts: hostname, hosts and resolv.conf in /etc. */
 export function makeNetworkProvider(tools: NetworkTools): Provider {
-  /** As `gather` left them, by project. */
-  const gathered = new Map<string, Texts>();
-  return provider(tools, gathered);
+  return provider(tools, { gathered: new Map(), beginners: new Set() });
 }
 
-const provider = (tools: NetworkTools, gathered: Map<string, Texts>): Provider => ({
+/** By project: what the calls of one command tell each other. */
+interface Memory {
+  /** As `gather` left them. */
+  readonly gathered: Map<string, Converged>;
+  /** Somebody on a network is about to start: a firewall that is in the way is worth a word. */
+  readonly beginners: Set<string>;
+}
+
+const provider = (tools: NetworkTools, { gathered, beginners }: Memory): Provider => ({
   name: "network",
   fields: ["network", "hostname"],
-  check: (environments, context) => checkNetworks(tools, environments, context),
+  async check(environments, context) {
+    const isRoot = tools.host.caller.uid === 0;
+    if (isRoot && environments.some(({ environment }) => onNetworks(tools, environment)))
+      beginners.add(context.project.id);
+    return checkNetworks(tools, environments, context);
+  },
   observe: (instances, context) => observeNetworks(tools, instances, context),
   async gather(present, context) {
-    const done = await converge(tools, context, present);
+    const { id } = context.project;
+    const firewalls = beginners.delete(id) ? "look" : "pass over";
+    const done = await converge(tools, context, { present, firewalls });
     if (!done.ok) return done;
-    gathered.set(context.project.id, done.value);
+    gathered.set(id, done.value);
     return success(undefined);
   },
+  settle: async (context) => (await gathered.get(context.project.id)?.rest) ?? success(undefined),
   async contribute(environment, context) {
     const directory = join(environmentPaths(tools.paths, context.project.id, environment.name).bundle, "etc");
     // Only `gather` knows the others on its networks.
-    const named = gathered.get(context.project.id)?.(environment.name) ?? {};
+    const named = gathered.get(context.project.id)?.texts(environment.name) ?? {};
     const texts = { ...filesOf(tools, environment), ...named };
     const written = await attempt(`/etc/hosts of ${environment.name} cannot be written`, () => {
       trees.makeDirectory(directory, 0o755);

@@ -7,7 +7,7 @@ import type { NetworkTools } from "./tools.ts";
 export interface Running {
   /** By environment: the links that its namespace has, as text. */
   readonly members: Readonly<Record<string, string>>;
-  /** Of the rules as they were given. */
+  /** The rules as they were given. */
   readonly rules: string;
   /** The rules as the kernel lists them. */
   readonly listing: string;

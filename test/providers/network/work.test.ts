@@ -45,19 +45,23 @@ const work = (interfaces: readonly Interface[], who: ReadonlyMap<string, string 
 
 describe("linkWork", () => {
   it("does nothing when all is there", () => {
-    expect(work(whole)).toEqual({ lines: [], fresh: [], bridges: [] });
+    expect(work(whole)).toEqual({ remove: [], links: [], fresh: [], bridges: [] });
   });
 
   it("makes everything from nothing", () => {
     const made = work([], new Map([["web", null]]));
     expect(made.bridges).toEqual(["pvb1"]);
     expect(made.fresh).toEqual(["web"]);
-    expect(made.lines.join("\n")).toContain(`netns ${layout.namespace("web")}`);
+    const pair = { name: "eth0", hardware: "0a:58:0a:01:02:02", namespace: layout.namespace("web") };
+    expect(made.links).toEqual([
+      { name: "pvb1", make: "bridge", mtu: 1500, addresses: ["10.1.2.1/24", "fd00::1/64"] },
+      { name: "pve1", make: { pair }, mtu: 1500, bridge: "pvb1" },
+    ]);
   });
 
   it("makes a link anew that is gone, and one whose addresses are not set up", () => {
     expect(work(whole.filter(({ ifname }) => ifname !== "pve1")).fresh).toEqual(["web"]);
-    expect(work(whole, new Map([...up, ["db", null]])).lines[0]).toBe("link del dev pve2");
+    expect(work(whole, new Map([...up, ["db", null]])).remove).toEqual(["pve2"]);
   });
 
   it("puts links back on a bridge that is made anew, without touching their namespace", () => {
@@ -66,15 +70,15 @@ describe("linkWork", () => {
       .map((one) => (one.ifname === "pve1" ? { ifname: "pve1", flags: ["UP"] } : one));
     const made = work(without);
     expect(made.fresh).toEqual([]);
-    expect(made.lines).toContain("link set dev pve1 master pvb1 up");
+    expect(made.links).toContainEqual({ name: "pve1", bridge: "pvb1" });
   });
 
   it("removes what nobody wants: links of who stopped, bridges without anybody, strangers on a bridge", () => {
-    const lines = work(
+    const { remove } = work(
       [...whole, veth("foreign0", "pvb1"), veth("eth7", "br0")],
       new Map([["web", signature("web")]]),
-    ).lines;
-    expect(lines).toEqual(["link del dev pvb2", "link del dev pve2", "link del dev foreign0"]);
+    );
+    expect(remove).toEqual(["pvb2", "pve2", "foreign0"]);
   });
 });
 
