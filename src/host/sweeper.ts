@@ -1,10 +1,10 @@
 import { type Collector, exposedCollector } from "./collector.ts";
 
-/** After so many bytes that have gone by. */
+/** In bytes. */
 export interface SweeperOptions {
-  /** Frees what died young: a millisecond. */
+  /** So much new memory frees what died young: a millisecond. */
   readonly minor: number;
-  /** Frees everything: about ten. */
+  /** So much more than in the beginning frees everything: about ten. */
   readonly major: number;
 }
 
@@ -13,18 +13,23 @@ export interface SweeperOptions {
  * them: it lets 60 MB of dead ones pile up before it looks.
  */
 export function makeSweeper({ minor, major }: SweeperOptions): (bytes: number) => void {
-  let [sinceMinor, sinceMajor] = [0, 0];
+  let passed = 0;
+  let [first, last] = [0, 0];
   let collect: Collector | null = null;
   return (bytes) => {
-    sinceMinor += bytes;
-    if (sinceMinor < minor) return;
-    sinceMajor += sinceMinor;
-    sinceMinor = 0;
-    collect ??= exposedCollector();
-    if (sinceMajor < major) collect({ type: "minor" });
-    else {
-      sinceMajor = 0;
-      collect({ type: "major" });
+    passed += bytes;
+    if (passed < minor) return;
+    passed = 0;
+    if (collect === null) {
+      collect = exposedCollector();
+      first = last = held();
     }
+    // What is read into the same memory again and again leaves nothing behind.
+    if (held() < last + minor / 2) return;
+    collect({ type: "minor" });
+    if (held() > first + major) collect({ type: "major" });
+    last = held();
   };
 }
+
+const held = (): number => process.memoryUsage().arrayBuffers;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import type { Problem } from "../model/source.ts";
 
 /** A way to run pavlosc: the real one, or a test's. */
@@ -13,8 +13,11 @@ export interface Native {
 export interface NativeOptions {
   /** Standard input; default empty. */
   readonly input?: string;
-  /** Standard input as it comes, instead of `input`. When it fails, the process is killed. */
-  readonly stream?: Readable;
+  /**
+   * Standard input as it comes, instead of `input`. A piece is written before the next is asked for. When it
+   * fails, the process is killed.
+   */
+  readonly stream?: AsyncIterable<Uint8Array>;
   /** Kills the process; its outcome has code 143 then. */
   readonly signal?: AbortSignal;
   /** Called with each full line of standard error. */
@@ -114,15 +117,22 @@ const scoped: ReadonlySet<string> = new Set(["run", "exec"]);
 
 /** What is cut off must not look complete: the process is killed before it sees an end. */
 function feed(child: ChildProcess, { input, stream }: NativeOptions): void {
-  if (child.stdin === null) return;
-  if (stream === undefined) {
-    child.stdin.end(input);
-    return;
+  const { stdin } = child;
+  if (stdin === null) return;
+  if (stream === undefined) stdin.end(input);
+  else void pour(stream, stdin).catch(() => child.kill("SIGKILL"));
+}
+
+async function pour(stream: AsyncIterable<Uint8Array>, into: Writable): Promise<void> {
+  const write = (piece: Uint8Array) =>
+    new Promise<"written" | "closed">((resolve) =>
+      into.write(piece, (error) => resolve(error ? "closed" : "written")),
+    );
+  for await (const piece of stream) {
+    // Nobody reads any more: whoever produces it may stop.
+    if ((await write(piece)) === "closed") return;
   }
-  stream.once("error", () => child.kill("SIGKILL"));
-  stream.pipe(child.stdin);
-  // Nobody reads any more: whoever produces it may stop.
-  child.once("close", () => stream.destroy());
+  into.end();
 }
 
 /** The error in the last JSON line of standard error; when there is none, its words as they are. */

@@ -31,7 +31,8 @@ const mostFailures = 5;
 /**
  * A blob's bytes, in order. Begins as one stream; where the network, not the reader, is what is waited for,
  * the rest comes in chunks over several connections. What breaks off is resumed where it stopped. Whoever
- * reads it checks the digest: nothing here holds more than a few chunks.
+ * reads it checks the digest: nothing here holds more than a few chunks. A piece is overwritten when the next is
+ * asked for.
  */
 export async function* download(
   source: ImageSource,
@@ -110,7 +111,7 @@ async function fetchChunk(state: State, range: Range & { end: number }): Promise
   await state.options.chunks.take();
   try {
     const pieces: Buffer[] = [];
-    for await (const piece of stream(state, range)) pieces.push(piece);
+    for await (const piece of stream(state, range)) pieces.push(Buffer.from(piece));
     return pieces;
   } catch (error) {
     state.options.chunks.give();

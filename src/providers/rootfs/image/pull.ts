@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { makeSweeper } from "../../../host/sweeper.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Place, Problem } from "../../../model/source.ts";
@@ -151,7 +150,7 @@ async function fetchLayer(
   };
   const unpacked = await unpackInto(tools, stage, {
     kind: diffId === null ? "archive" : "layer",
-    from: Readable.from(bytes(), { objectMode: false, highWaterMark: 1 << 16 }),
+    from: bytes(),
     ...(algorithmOf(descriptor.digest) === "sha256" && source.verifies !== "content"
       ? { sha256: hexOf(descriptor.digest) }
       : {}),

@@ -6,7 +6,7 @@ import { parsePlatform, printPlatform } from "./platform.ts";
 import { textOf } from "./registry/answers.ts";
 import { unreachable } from "./registry/session.ts";
 import { nearestTags } from "./registry/tags.ts";
-import type { Answer, Transport } from "./registry/transport.ts";
+import type { Answer, Ask, Transport } from "./registry/transport.ts";
 import type { ImageSource } from "./source.ts";
 
 export interface SimplestreamsOptions {
@@ -24,10 +24,13 @@ const largestIndex = 64 << 20;
 /** LXC's images: an index of root filesystems, each one archive with its sha256. */
 export function makeSimplestreamsSource(options: SimplestreamsOptions): ImageSource {
   const { full, server, transport, insecure } = options;
-  const get = async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> => {
+  const get = async (
+    path: string,
+    how: Pick<Ask, "headers" | "length"> = { headers: {} },
+  ): Promise<Answer> => {
     const url = new URL(`${server}/${path}`);
     try {
-      return await transport.send({ method: "GET", url, headers, authorization: null, insecure });
+      return await transport.send({ method: "GET", url, ...how, authorization: null, insecure });
     } catch (error) {
       throw error instanceof ImageFailure ? error : unreachable(url.host, error);
     }
@@ -43,12 +46,13 @@ export function makeSimplestreamsSource(options: SimplestreamsOptions): ImageSou
     },
     async open({ urls }, { start, end }) {
       const range = { range: `bytes=${start}-${end === null ? "" : end - 1}` };
-      const answer = await get(urls[0] ?? "", start > 0 || end !== null ? range : {});
+      const headers = start > 0 || end !== null ? range : {};
+      const answer = await get(urls[0] ?? "", { headers, length: "long" });
       if (answer.status !== 200 && answer.status !== 206) throw await refusal(options, answer, urls[0] ?? "");
       return {
         body: answer.body,
         start: answer.status === 206 ? start : 0,
-        cancel: () => void answer.body.destroy(),
+        cancel: () => answer.body.cancel(),
       };
     },
     close: () => transport.close(),
@@ -168,7 +172,7 @@ async function refusal(
   answer: Answer,
   path: string,
 ): Promise<ImageFailure> {
-  await answer.body.dump();
+  answer.body.cancel();
   return new ImageFailure({
     code: "image-missing",
     message: `${server}/${path} cannot be fetched: the server answers ${answer.status}`,

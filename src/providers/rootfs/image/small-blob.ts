@@ -25,7 +25,7 @@ async function fetched(source: ImageSource, descriptor: Descriptor): Promise<Buf
   let size = 0;
   try {
     for await (const chunk of opened.body) {
-      chunks.push(chunk);
+      chunks.push(Buffer.from(chunk));
       size += chunk.length;
       if (size > descriptor.size) break;
     }

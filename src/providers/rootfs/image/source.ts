@@ -29,6 +29,7 @@ export interface Range {
 }
 
 export interface Opened {
+  /** Each piece is overwritten when the next is asked for. */
   readonly body: AsyncIterable<Buffer>;
   /** Where the body begins: 0 when the source takes no ranges. */
   readonly start: number;

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import { trees } from "../../../host/trees.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Problem } from "../../../model/source.ts";
@@ -12,7 +11,7 @@ export interface Packed {
   /** archive: a root as a whole. layer: an image's layer, whose whiteouts become overlay's. */
   readonly kind: "archive" | "layer";
   /** Path of a file, or its bytes as they come. */
-  readonly from: string | Readable;
+  readonly from: string | AsyncIterable<Uint8Array>;
   /** Hex digests that the bytes as stored, and decompressed, must have; absent: any. */
   readonly sha256?: string;
   readonly diffId?: string;

@@ -5,7 +5,7 @@ export async function textOf({ body }: Answer, most = 64 << 10): Promise<string>
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
     size += chunk.length;
     if (size > most) break;
   }

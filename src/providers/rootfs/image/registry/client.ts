@@ -25,7 +25,7 @@ export function makeRegistrySource(options: RegistryOptions): ImageSource {
       const headers = { accept: [...indexTypes, ...imageTypes].join(", ") };
       const kind = wanted.includes(":") ? "digests" : "tags";
       return firstOf(sessions, kind, async (session) => {
-        const reply = await session.get(`manifests/${wanted}`, headers);
+        const reply = await session.get(`manifests/${wanted}`, { headers });
         if (!reply.ok) throw await noManifest(options, { session, reply, wanted });
         const fetched = await readManifest(reply, full);
         if (kind === "digests") verify(fetched.bytes, wanted, `the manifest of ${full}`);
@@ -59,7 +59,7 @@ async function readManifest(reply: Reply & { ok: true }, full: string): Promise<
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of reply.answer.body) {
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
     size += chunk.length;
     if (size > largestManifest)
       throw new ImageFailure({
@@ -80,7 +80,7 @@ async function openBlob(session: Session, descriptor: Descriptor, range: Range):
     headers.range = `bytes=${range.start}-${range.end === null ? "" : range.end - 1}`;
   let refused: Reply | null = null;
   for (const path of [`blobs/${digest}`, ...urls.filter((url) => /^https?:\/\//.test(url))]) {
-    const reply = await session.get(path, headers);
+    const reply = await session.get(path, { headers, length: "long" });
     if (reply.ok) return opened(reply, range);
     refused ??= reply;
   }
@@ -92,11 +92,7 @@ function opened({ answer }: Reply & { ok: true }, range: Range): Opened {
   return {
     body: answer.body,
     start,
-    cancel: () => {
-      // Destroyed on purpose: what it says of that is nobody's news.
-      answer.body.on("error", () => undefined);
-      answer.body.destroy();
-    },
+    cancel: () => answer.body.cancel(),
   };
 }
 

@@ -11,7 +11,13 @@ import type { Answer, Transport } from "./transport.ts";
 export interface Session {
   readonly endpoint: Endpoint;
   /** `path` is below `/v2/REPOSITORY/`, or an absolute address of another host. */
-  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
+  get(path: string, options?: Getting): Promise<Reply>;
+}
+
+export interface Getting {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of the answer. */
+  readonly length?: "long";
 }
 
 /** A success with its body, or a refusal with its words. */
@@ -31,23 +37,23 @@ export function makeSession(options: SessionOptions): Session {
   let scheme: "http" | "https" = isLoopback(hostnameOf(endpoint.host)) ? "http" : "https";
 
   /** Tries the other scheme once where both are allowed and the first is not spoken there. */
-  const reach = async (path: string, headers: Readonly<Record<string, string>>): Promise<Reply> => {
+  const reach = async (path: string, getting: Getting): Promise<Reply> => {
     try {
-      const reply = await request(options, auth, { url: urlOf(endpoint, scheme, path), headers });
+      const reply = await request(options, auth, { ...getting, url: urlOf(endpoint, scheme, path) });
       if (!reply.ok && scheme === "http" && isHttpsOnly(reply)) scheme = "https";
       else return reply;
     } catch (error) {
       if (!(endpoint.insecure && scheme === "https" && isPlainServer(error))) throw error;
       scheme = "http";
     }
-    return request(options, auth, { url: urlOf(endpoint, scheme, path), headers });
+    return request(options, auth, { ...getting, url: urlOf(endpoint, scheme, path) });
   };
 
   return {
     endpoint,
-    async get(path, headers = {}) {
+    async get(path, getting = {}) {
       try {
-        return await reach(path, headers);
+        return await reach(path, getting);
       } catch (error) {
         if (error instanceof ImageFailure || isAbort(error)) throw error;
         throw unreachable(endpoint.host, error);
@@ -63,21 +69,28 @@ const hostnameOf = (host: string): string => host.replace(/:\d+$/, "");
 const urlOf = ({ host, repository }: Endpoint, scheme: string, path: string): URL =>
   new URL(/^https?:\/\//.test(path) ? path : `${scheme}://${host}/v2/${repository}/${path}`);
 
-interface Request {
+interface Request extends Getting {
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 const mostLogins = 3;
 
-async function request(options: SessionOptions, auth: Auth, { url, headers }: Request): Promise<Reply> {
+async function request(options: SessionOptions, auth: Auth, wanted: Request): Promise<Reply> {
   const { transport, endpoint } = options;
+  const { url, headers = {}, ...rest } = wanted;
   // Elsewhere (a layer's own address) our login is nobody's business.
   const own = url.host === endpoint.host;
   for (let round = 1; ; round++) {
     const used = own ? auth.header() : null;
-    const ask = { method: "GET" as const, url, headers, authorization: used, insecure: endpoint.insecure };
-    const answer = await transport.send(ask);
+    const { insecure } = endpoint;
+    const answer = await transport.send({
+      method: "GET",
+      url,
+      headers,
+      ...rest,
+      authorization: used,
+      insecure,
+    });
     if (answer.status === 200 || answer.status === 206) return { ok: true, answer };
     const text = await textOf(answer);
     if (own && round < mostLogins && (await auth.improve(answer, text, used))) continue;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import { errnoOf } from "../../../../host/errno.ts";
+import { type LongGets, makeLongGets } from "../../../../host/long-get.ts";
 import { ImageFailure } from "../failure.ts";
 import type { Certificates } from "./certificates.ts";
 import { isLoopback } from "./hosts.ts";
@@ -13,6 +14,8 @@ export interface Ask {
   /** Sent to the host of `url` only, never to one that it redirects to. */
   readonly authorization: string | null;
   readonly body?: string;
+  /** long: a GET whose answer is worth a way of its own (host/long-get.ts). */
+  readonly length?: "long";
   /** Plain http, and certificates that nobody vouches for, are fine. */
   readonly insecure: boolean;
 }
@@ -20,7 +23,13 @@ export interface Ask {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly body: Dispatcher.ResponseData["body"];
+  readonly body: Body;
+}
+
+/** A body as it comes. Each piece is overwritten when the next is asked for. */
+export interface Body extends AsyncIterable<Buffer> {
+  /** Gives it up before its end. */
+  cancel(): void;
 }
 
 export interface Transport {
@@ -42,19 +51,19 @@ const tries = 5;
 const longest = 60_000;
 
 export function makeTransport(options: TransportOptions): Transport {
-  const dispatchers = makeDispatchers(options.certificates);
+  const clients = makeClients(options);
   /** Hosts that have answered: one that never did is not there, which waiting does not change. */
   const known = new Set<string>();
   return {
     async send(ask) {
       for (let attempt = 1; ; attempt++) {
         try {
-          const answer = await follow(ask, (url) => dispatchers.of(url, ask.insecure), options.signal);
+          const answer = await follow(ask, (url) => clients.of(url, ask.insecure), options.signal);
           known.add(ask.url.host);
           if (attempt === tries || !isPassing(answer.status)) return answer;
           const wait = waitFor(answer, attempt, options.now());
           if (wait === null) return answer;
-          await answer.body.dump();
+          answer.body.cancel();
           await options.sleep(wait);
         } catch (error) {
           options.signal.throwIfAborted();
@@ -64,7 +73,7 @@ export function makeTransport(options: TransportOptions): Transport {
         }
       }
     },
-    close: () => dispatchers.close(),
+    close: () => clients.close(),
   };
 }
 
@@ -93,28 +102,55 @@ function isFinal(error: unknown, known: boolean): boolean {
 
 const mostRedirects = 10;
 
-async function follow(ask: Ask, dispatcher: (url: URL) => Dispatcher, signal: AbortSignal): Promise<Answer> {
+async function follow(ask: Ask, client: (url: URL) => Client, signal: AbortSignal): Promise<Answer> {
   let { url } = ask;
   for (let hops = 0; ; hops++) {
     const own = url.host === ask.url.host && url.protocol === ask.url.protocol;
-    const { statusCode, headers, body } = await request(url, {
-      method: ask.method,
-      dispatcher: dispatcher(url),
-      signal,
-      headers: {
-        "user-agent": "pavlos",
-        ...ask.headers,
-        ...(ask.authorization !== null && own ? { authorization: ask.authorization } : {}),
-      },
-      ...(ask.body === undefined ? {} : { body: ask.body }),
-    });
-    const location = [301, 302, 303, 307, 308].includes(statusCode) ? headers.location : undefined;
-    if (typeof location !== "string") return { status: statusCode, headers, body };
-    await body.dump();
+    const headers = {
+      "user-agent": "pavlos",
+      ...ask.headers,
+      ...(ask.authorization !== null && own ? { authorization: ask.authorization } : {}),
+    };
+    const answer = await exchange({ ...ask, url, headers }, client(url), signal);
+    const { status } = answer;
+    const location = [301, 302, 303, 307, 308].includes(status) ? answer.headers.location : undefined;
+    if (typeof location !== "string") return answer;
+    answer.body.cancel();
     if (hops === mostRedirects) throw redirect(ask.url, `it redirects more than ${mostRedirects} times`);
     url = target(location, url, ask);
   }
 }
+
+/** Long answers by the way that is made for them, where the server takes part in it. */
+async function exchange(ask: Ask, client: Client, signal: AbortSignal): Promise<Answer> {
+  const { method, url, headers } = ask;
+  if (ask.length === "long" && client.long !== null && !client.declined.has(url.host)) {
+    const answer = await client.long.get(url, headers);
+    if (answer !== null) return { ...answer, body: { ...iterable(answer.body), cancel: answer.cancel } };
+    client.declined.add(url.host);
+  }
+  const {
+    statusCode,
+    headers: said,
+    body,
+  } = await request(url, {
+    method,
+    dispatcher: client.dispatcher,
+    signal,
+    headers,
+    ...(ask.body === undefined ? {} : { body: ask.body }),
+  });
+  const cancel = (): void => {
+    // Destroyed on purpose: what it says of that is nobody's news.
+    body.on("error", () => undefined);
+    body.destroy();
+  };
+  return { status: statusCode, headers: said, body: { ...iterable(body), cancel } };
+}
+
+const iterable = (body: AsyncIterable<Buffer>): AsyncIterable<Buffer> => ({
+  [Symbol.asyncIterator]: () => body[Symbol.asyncIterator](),
+});
 
 function target(location: string, from: URL, ask: Ask): URL {
   if (!URL.canParse(location, from.href))
@@ -133,23 +169,33 @@ const redirect = (url: URL, why: string): ImageFailure =>
     hint: "ask whoever runs the registry",
   });
 
+interface Client {
+  readonly dispatcher: Dispatcher;
+  /** null: a proxy stands between. */
+  readonly long: LongGets | null;
+  /** Hosts whose long answers need the dispatcher. */
+  readonly declined: Set<string>;
+}
+
 /**
  * One for all hosts with certificates that the machine can check, one for those that are taken as they are, and one
  * for each host that has its own.
  */
-function makeDispatchers(certificates: TransportOptions["certificates"]) {
-  const made = new Map<string, Dispatcher>();
+function makeClients({ certificates, signal }: TransportOptions) {
+  const made = new Map<string, Client>();
   const timing = { headersTimeout: 60_000, bodyTimeout: 60_000, connectTimeout: 15_000 };
-  const make = (unchecked: boolean, special: Certificates | null): Dispatcher => {
+  const make = (unchecked: boolean, special: Certificates | null): Client => {
     const checks = unchecked ? { rejectUnauthorized: false } : { ca: [...trusted(), ...(special?.ca ?? [])] };
     const connect = { ...checks, ...special?.own };
     const proxied = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].some(
       (name) => process.env[name],
     );
-    return proxied ? new EnvHttpProxyAgent({ ...timing, connect }) : new Agent({ ...timing, connect });
+    const dispatcher = new (proxied ? EnvHttpProxyAgent : Agent)({ ...timing, connect });
+    const long = proxied ? null : makeLongGets({ tls: connect, signal });
+    return { dispatcher, long, declined: new Set() };
   };
   return {
-    of(url: URL, insecure: boolean): Dispatcher {
+    of(url: URL, insecure: boolean): Client {
       const unchecked = insecure || url.protocol === "http:";
       const special = url.protocol === "http:" ? null : certificates(url.host);
       const key = `${unchecked} ${special === null ? "" : url.host}`;
@@ -158,7 +204,8 @@ function makeDispatchers(certificates: TransportOptions["certificates"]) {
       return there;
     },
     close: async (): Promise<void> => {
-      await Promise.all([...made.values()].map((dispatcher) => dispatcher.destroy()));
+      for (const { long } of made.values()) long?.close();
+      await Promise.all([...made.values()].map(({ dispatcher }) => dispatcher.destroy()));
     },
   };
 }
