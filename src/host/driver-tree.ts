@@ -21,8 +21,8 @@ export interface DriverTree {
   readonly root: string;
   readonly text: (path: string) => string | null;
   readonly bytes: (path: string) => Uint8Array | null;
-  /** A part of a file: libraries of drivers have a hundred megabytes. Shorter at its end. */
-  readonly part: (path: string, from: number, length: number) => Uint8Array | null;
+  /** Works with parts of a file: libraries of drivers have a hundred megabytes. */
+  readonly reading: <T>(path: string, work: (part: ReadPart) => T) => T | null;
   /** Sorted; empty: no such directory. */
   readonly list: (path: string) => readonly string[];
   /** With links followed. */
@@ -32,6 +32,9 @@ export interface DriverTree {
   /** The path without links, within the tree; null: it leads nowhere. */
   readonly real: (path: string) => string | null;
 }
+
+/** Shorter at the end of the file. */
+export type ReadPart = (from: number, length: number) => Buffer;
 
 export interface TreeStatus {
   readonly kind: "file" | "directory" | "socket" | "char" | "block" | "other";
@@ -47,7 +50,7 @@ export interface TreeStatus {
 
 export function driverTree(root: string): DriverTree {
   // A look at a machine asks for hundreds of files in the same few directories.
-  const walk: Walk = { root, directories: new Set() };
+  const walk: Walk = { root, directories: new Set(), missing: new Set() };
   const find = (path: string) => findWithin(walk, path);
   const read = <T>(path: string, work: (file: string) => T): T | null => {
     const real = root === "" ? path : (find(path)?.path ?? null);
@@ -57,7 +60,7 @@ export function driverTree(root: string): DriverTree {
     root,
     text: (path) => read(path, (file) => readFileSync(file, "utf8")),
     bytes: (path) => read(path, (file) => readFileSync(file)),
-    part: (path, from, length) => read(path, (file) => partOf(file, from, length)),
+    reading: (path, work) => read(path, (file) => reading(file, work)),
     list: (path) => read(path, (file) => readdirSync(file).sort()) ?? [],
     status: (path) => {
       const found = find(path);
@@ -91,11 +94,13 @@ function statusOf(stats: Stats): TreeStatus {
   return { kind, uid, gid, mode: mode & 0o7777, size, mtimeMs, ...numbersOf(stats.rdev) };
 }
 
-function partOf(file: string, from: number, length: number): Uint8Array {
+function reading<T>(file: string, work: (part: ReadPart) => T): T {
   const descriptor = openSync(file, "r");
   try {
-    const buffer = Buffer.alloc(length);
-    return buffer.subarray(0, readSync(descriptor, buffer, 0, length, from));
+    return work((from, length) => {
+      const buffer = Buffer.alloc(length);
+      return buffer.subarray(0, readSync(descriptor, buffer, 0, length, from));
+    });
   } finally {
     closeSync(descriptor);
   }
@@ -105,6 +110,8 @@ interface Walk {
   readonly root: string;
   /** Known to be directories, not links to some: within one look they stay that. */
   readonly directories: Set<string>;
+  /** Where there is none. */
+  readonly missing: Set<string>;
 }
 
 interface Place {
@@ -114,7 +121,7 @@ interface Place {
 }
 
 /** Follows links as if `root` were /. Null: it leads nowhere. */
-function findWithin({ root, directories }: Walk, path: string): Place | null {
+function findWithin({ root, directories, missing }: Walk, path: string): Place | null {
   const slash = path.lastIndexOf("/");
   // Most files lie in a directory that was walked to before.
   const isKnown = directories.has(path.slice(0, slash));
@@ -133,8 +140,11 @@ function findWithin({ root, directories }: Walk, path: string): Place | null {
       done = next;
       continue;
     }
-    const stats = statsOf(root + next);
-    if (stats === null) return null;
+    const stats = missing.has(next) ? null : statsOf(root + next);
+    if (stats === null) {
+      if (left.length > 0) missing.add(next);
+      return null;
+    }
     if (!stats.isSymbolicLink()) {
       if (stats.isDirectory()) directories.add(next);
       [done, last] = [next, stats];

@@ -12,12 +12,15 @@ export const hashOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(te
  * text can make two with the same.
  */
 export function fingerprintOf(text: string): string {
+  const bytes = Buffer.alloc((Buffer.byteLength(text) + 3) & ~3);
+  bytes.write(text);
   let high = 0xdeadbeef;
-  let low = 0x41c6ce57;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    high = Math.imul(high ^ code, 0x9e3779b1);
-    low = Math.imul(low ^ code, 0x5f356495);
+  let low = 0x41c6ce57 ^ text.length;
+  for (const word of new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)) {
+    high = Math.imul(high ^ word, 0x9e3779b1);
+    low = Math.imul(low ^ word, 0x5f356495);
+    high ^= high >>> 15;
+    low ^= low >>> 13;
   }
   const mixed = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
   const other = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);

@@ -90,7 +90,8 @@ export async function planOf(
       : await attachGpus(tools, machine, { environment, gpus: environment.gpus, users });
   if (!gpus.ok) return failure({ path: "gpus", ...gpus.failure });
   parts.push(gpus.value.attachment);
-  return success({ ...gpus.value, attachment: joined(parts) });
+  const [only = nothing, ...more] = parts;
+  return success({ ...gpus.value, attachment: more.length === 0 ? only : joined(parts) });
 }
 
 const none: Plan = { attachment: nothing, skeletons: [], notices: [] };
@@ -123,7 +124,7 @@ async function attachGpus(
   if (!resolved.ok) return resolved;
   const { attachment, skeleton, notices } = resolved.value;
   return success({
-    attachment: joined([cdi.value, attachment]),
+    attachment: names.length === 0 ? attachment : joined([cdi.value, attachment]),
     skeletons: skeleton === null ? [] : [skeleton],
     notices,
   });

@@ -164,7 +164,7 @@ export function skeletonOf(attaching: Attaching): Skeleton {
   );
   const texts: Record<string, string> =
     attaching.params === null ? {} : { params: withoutDeviceFiles(attaching.params) };
-  const key = fingerprintOf(JSON.stringify([files, links, texts]));
+  const key = fingerprintOf(JSON.stringify([attaching.files.id, attaching.gpus.capabilities, texts]));
   return { directory: `${attaching.store}/${attaching.driver.version}-${key}`, files, links, texts };
 }
 

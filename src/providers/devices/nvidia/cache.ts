@@ -25,7 +25,7 @@ export function cachedFiles(
 ): DriverFiles {
   const times = traces.map((path) => tree.status(path)?.mtimeMs ?? null);
   const key = fingerprintOf(JSON.stringify([bootId(), tree.root, driver.kind, driver.version, times]));
-  const path = join(paths.run, "gpus", "cache", `files-${key}.json`);
+  const path = join(paths.run, "gpus", "cache", `driver-${key}.json`);
   const cached = parse(files.readText(path));
   if (cached !== null) return cached;
   const found = find();

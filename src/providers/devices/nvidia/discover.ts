@@ -1,4 +1,5 @@
 import type { DriverTree } from "../../../host/driver-tree.ts";
+import { fingerprintOf } from "../../../model/hash.ts";
 import { findFiles } from "./files.ts";
 import { findGpus } from "./gpus.ts";
 import { findLibraries } from "./libraries.ts";
@@ -27,6 +28,15 @@ export function findDriverFiles(
   driver: Driver,
   machine: { readonly arch: "x64" | "arm64"; readonly kernel: string },
 ): DriverFiles {
+  const found = filesOf(tree, driver, machine);
+  return { ...found, id: fingerprintOf(JSON.stringify(found)) };
+}
+
+function filesOf(
+  tree: DriverTree,
+  driver: Driver,
+  machine: { readonly arch: "x64" | "arm64"; readonly kernel: string },
+): Omit<DriverFiles, "id"> {
   if (driver.kind === "wsl") return wslFiles(tree);
   if (driver.kind === "tegra") return tegraFiles(tree);
   const { libraries, versions } = findLibraries(tree, driver.version, machine.arch);

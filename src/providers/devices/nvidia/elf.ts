@@ -8,12 +8,10 @@ const limits = { segments: 64, dynamic: 16 << 10, name: 256 } as const;
 
 /** DT_SONAME of a 64-bit little-endian library; null: it has none, or is none. Four short reads. */
 export function sonameOf(tree: DriverTree, path: string): string | null {
-  const part = (from: number, length: number): Buffer | null => {
-    const bytes = Number.isSafeInteger(from) && from >= 0 ? tree.part(path, from, length) : null;
-    return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
   try {
-    return read(part);
+    return tree.reading(path, (part) =>
+      read((from, length) => (Number.isSafeInteger(from) && from >= 0 ? part(from, length) : null)),
+    );
   } catch (error) {
     // Cut off in the middle: a field lies outside.
     if (error instanceof RangeError) return null;

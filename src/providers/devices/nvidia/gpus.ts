@@ -8,6 +8,7 @@ const gpusPath = "/proc/driver/nvidia/gpus";
 export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>): readonly Gpu[] {
   const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
   const minors = parseMigMinors(tree.text("/proc/driver/nvidia-caps/mig-minors") ?? "");
+  const capabilities = new Set(tree.list("/proc/driver/nvidia/capabilities"));
   return tree.list(gpusPath).flatMap((address, index): readonly Gpu[] => {
     const text = tree.text(`${gpusPath}/${address}/information`);
     if (text === null) return [];
@@ -24,7 +25,9 @@ export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>):
         excluded,
         node: { path: `/dev/nvidia${minor}`, major, minor },
         drm: drmNodes(tree, busId, majors.get("drm") ?? 226),
-        mig: migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minors }),
+        mig: capabilities.has(`gpu${minor}`)
+          ? migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minors })
+          : null,
       },
     ];
   });

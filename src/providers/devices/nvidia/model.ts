@@ -69,6 +69,8 @@ export interface Driver {
 
 /** What of the driver is on the disk. */
 export interface DriverFiles {
+  /** Of all that follows. */
+  readonly id: string;
   readonly libraries: readonly Library[];
   readonly files: readonly DriverFile[];
   /** Versions of the driver for which libcuda is there: one that differs from the module's is a mismatch. */

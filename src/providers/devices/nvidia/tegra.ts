@@ -39,7 +39,7 @@ export function findTegra(tree: DriverTree): Driver | null {
   return { kind: "tegra", version, module: null, gpus: [gpu], control, imex: [] };
 }
 
-export function tegraFiles(tree: DriverTree): DriverFiles {
+export function tegraFiles(tree: DriverTree): Omit<DriverFiles, "id"> {
   const lines = linesOf(tree);
   const libraries = lines
     .filter(({ kind }) => kind === "lib")

@@ -24,7 +24,7 @@ export function findWsl(tree: DriverTree): Driver | null {
 }
 
 /** All that Windows gives: the thin libraries, and the driver's own store. */
-export function wslFiles(tree: DriverTree): DriverFiles {
+export function wslFiles(tree: DriverTree): Omit<DriverFiles, "id"> {
   const names = tree.list(libraryDirectory);
   const libraries = names
     .filter((name) => /^lib.*\.so/.test(name))
