@@ -227,7 +227,7 @@ fn exec_has_no_working_directory_outside() {
 fn the_program_that_enters_a_container_cannot_be_overwritten() {
     let mut place = Place::new();
     let copy = place.dir.join("pavlosc");
-    fs::copy(env!("CARGO_BIN_EXE_pavlosc"), &copy).unwrap();
+    support::program::copy(env!("CARGO_BIN_EXE_pavlosc"), &copy);
     let before = fs::read(&copy).unwrap();
     let root = place.dir.join("root");
     // Both ways by which an image gets the runtime executed once more.

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+pub mod program;
+
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::os::unix::process::CommandExt;
@@ -244,7 +246,7 @@ fn make_root(root: &Path) {
     for dir in ["bin", "proc", "dev", "tmp", "etc", "root", "home/paul"] {
         fs::create_dir_all(root.join(dir)).unwrap();
     }
-    fs::copy(BUSYBOX, root.join("bin/busybox")).unwrap();
+    program::copy(BUSYBOX, &root.join("bin/busybox"));
     let list = Command::new(BUSYBOX).arg("--list").output().unwrap();
     for applet in String::from_utf8(list.stdout)
         .unwrap()

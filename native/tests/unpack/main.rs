@@ -6,6 +6,8 @@ mod builder;
 mod damage;
 mod formats;
 mod layers;
+#[path = "../support/program.rs"]
+mod program;
 mod rig;
 mod rootless;
 mod roundtrip;

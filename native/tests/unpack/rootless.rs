@@ -275,7 +275,7 @@ fn private_copy(near: &Path) -> PathBuf {
     let dir = near.with_extension("program");
     fs::create_dir_all(&dir).unwrap();
     let copy = dir.join("pavlosc");
-    fs::copy(env!("CARGO_BIN_EXE_pavlosc"), &copy).unwrap();
+    crate::program::copy(env!("CARGO_BIN_EXE_pavlosc"), &copy);
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
     copy
 }

@@ -319,7 +319,10 @@ fn a_caller_in_a_delegated_cgroup_moves_to_a_leaf() {
     }
     let test = std::env::current_exe().unwrap();
     let copy = std::env::temp_dir().join(format!("pavlos-test-{}", std::process::id()));
-    std::fs::copy(test, &copy).unwrap();
+    // By another process: a child of another test that still has it open for writing would make its
+    // execution fail.
+    let copied = Command::new("cp").arg(test).arg(&copy).status();
+    assert!(copied.unwrap().success());
     let script = format!(
         "echo $$ > {}/cgroup.procs && exec setpriv --reuid 65534 --regid 65534 --clear-groups {} --ignored --exact cgroup::tests::delegated",
         delegated.display(),
