@@ -264,3 +264,35 @@ fn a_bind_can_have_other_ids_and_a_tmpfs_what_it_covers() {
         assert!(error.contains("mapped ids"), "{error}");
     }
 }
+
+/// What it makes where systemd runs the machine: test/vm/test.
+#[test]
+fn where_systemd_cannot_make_a_cgroup_nothing_is_made() {
+    let mut place = Place::new();
+    let mut refused = |path: &str, words: &[&str], options: &[&str]| {
+        let id = place.bundle(&["true"], |config| {
+            config["linux"]["cgroupsPath"] = path.into();
+        });
+        let bundle = place.dir.join(&id);
+        let end = ["run", "--bundle", bundle.to_str().unwrap(), &id];
+        let output = place.pavlosc(&[options, &end].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{path}");
+        assert!(words.iter().any(|word| error.contains(word)), "{error}");
+        assert!(!place.dir.join("state").join(&id).exists());
+    };
+    // The machine's fault comes first, where it has one.
+    let machine = ["busctl", "cgroup version 2 alone"];
+    refused(
+        "/a/path",
+        &[&machine[..], &["slice:prefix:name"]].concat(),
+        &["--systemd-cgroup"],
+    );
+    refused(
+        "a.slice:b:c/d",
+        &[&machine[..], &["name of a scope"]].concat(),
+        &["--cgroup-manager", "systemd"],
+    );
+    refused("/a", &["no such manager"], &["--cgroup-manager", "other"]);
+    refused("system.slice:b:c", &["--systemd-cgroup"], &[]);
+}

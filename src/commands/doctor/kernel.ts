@@ -17,8 +17,10 @@ export const kernel: Check = ({ facts }) => {
 export const overlay: Check = ({ facts, read }) => {
   const name = "overlay";
   if (/\boverlay$/m.test(read("/proc/filesystems") ?? "")) return ok(name, "the kernel has overlayfs");
-  const module = `/lib/modules/${facts.kernel}/kernel/fs/overlayfs/overlay.ko`;
-  if ([module, `${module}.xz`, `${module}.zst`].some((path) => read(path) !== null) && facts.caller.uid === 0)
+  // The kernel loads it for the first mount, also for one in a user's own namespace.
+  const modules = read(`/lib/modules/${facts.kernel}/modules.dep`) ?? "";
+  const closed = read("/proc/sys/kernel/modules_disabled")?.trim() === "1";
+  if (!closed && /\/overlay\.ko(\.\w+)?:/.test(modules))
     return ok(name, "the overlay module is loaded when it is needed");
   return failed(
     name,

@@ -73,6 +73,19 @@ describe("the kernel", () => {
   });
 });
 
+describe("overlayfs", () => {
+  const absent = { "/proc/filesystems": "nodev\ttmpfs\n" };
+  const module = { "/lib/modules/6.8.0-45-generic/modules.dep": "kernel/fs/overlayfs/overlay.ko.xz:\n" };
+  it("is loaded by the kernel itself, also for an ordinary user", () => {
+    expect(look(withFiles({ ...absent, ...module })).get("overlay")?.status).toBe("ok");
+  });
+  it("is missing where there is no module, or none is let in any more", () => {
+    expect(look(withFiles(absent)).get("overlay")?.status).toBe("failed");
+    const closed = { ...absent, ...module, "/proc/sys/kernel/modules_disabled": "1\n" };
+    expect(look(withFiles(closed)).get("overlay")?.status).toBe("failed");
+  });
+});
+
 describe("user namespaces", () => {
   it("need a profile on Ubuntu 24.04, which is given with the path of pavlosc", () => {
     const machine = {
