@@ -51,9 +51,18 @@ function lint(text) {
   return { passed, failed: checks.length === 0 ? 1 : checks.length - passed, skipped: 0 };
 }
 
+function machine(text) {
+  const count = (pattern) => [...text.matchAll(pattern)].length;
+  const counts = { passed: count(/\]: ok /g), failed: count(/\]: not ok /g), skipped: 0 };
+  if (counts.passed === 0) throw new Error("no test ran");
+  if (!text.includes("vm-end code=0") && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
 add("rust", read("rust.txt", rust));
 add("unit", read("unit.json", vitest));
 add("e2e", read("e2e.json", vitest));
+add("machine", read("machine.txt", machine));
 add("lint", read("lint.txt", lint));
 if (testStatus !== "0" && total.failed === 0) {
   console.log(`npm test: exit code ${testStatus}`);

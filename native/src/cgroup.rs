@@ -9,6 +9,7 @@ mod make;
 mod processes;
 mod remove;
 mod stats;
+mod systemd;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -20,8 +21,10 @@ use rustix::process::Pid;
 
 use crate::error::{Context, Result};
 use crate::spec::resources::{DeviceRule, Resources};
+use crate::state::Process;
 pub use make::settle;
 pub use stats::Stats;
+pub use systemd::Unit;
 
 /// Where processes of a caller's own v2 cgroup go, which may not stay beside child cgroups.
 const LEAF: &str = "pavlos-caller";
@@ -29,10 +32,20 @@ const LEAF: &str = "pavlos-caller";
 const DELEGATION_HINT: &str = "run it in a delegated cgroup: systemd-run --user --scope -p Delegate=yes COMMAND; \
     the controllers that users get are in Delegate= of user@.service: cpu cpuset io memory pids";
 
+/// Who makes a container's cgroups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manager {
+    /// pavlosc, before the container.
+    #[default]
+    Cgroupfs,
+    /// systemd, around the container's init: a scope.
+    Systemd,
+}
+
 /// Where a container's cgroups go and who makes them.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// `linux.cgroupsPath`; `None`: `pavlos/<id>`.
+    /// `linux.cgroupsPath`; `None`: `pavlos/<id>`, or `:pavlos:<id>` of systemd's.
     pub path: Option<&'a str>,
     pub id: &'a str,
     /// The caller is not root in the first user namespace: everything goes below its own cgroup,
@@ -45,6 +58,16 @@ pub struct Request<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroups {
     directories: BTreeMap<String, PathBuf>,
+    /// Whose the directory is, when it is systemd's.
+    unit: Option<Unit>,
+}
+
+impl Request<'_> {
+    /// The scope that systemd is asked for. The error is one of config.json or of the machine.
+    pub fn unit(&self) -> Result<Unit> {
+        systemd::check()?;
+        Unit::new(self.path, self.id, self.rootless)
+    }
 }
 
 impl Cgroups {
@@ -63,9 +86,46 @@ impl Cgroups {
         Ok(cgroups)
     }
 
+    /// Has systemd make the scope, with the container's init in it, and sets the limits. After an
+    /// error nothing is left behind, where the caller ends the init.
+    pub fn create_unit(
+        unit: Unit,
+        init: Process,
+        request: &Request,
+        resources: Option<&Resources>,
+    ) -> Result<Self> {
+        let directory = systemd::make(&unit, init, resources)?;
+        let cgroups = Self {
+            directories: BTreeMap::from([(String::new(), directory)]),
+            unit: Some(unit),
+        };
+        // Also what systemd has been told: it rounds, and does not know all.
+        match resources.map_or(Ok(()), |resources| cgroups.set(resources, request.rootless)) {
+            Ok(()) => Ok(cgroups),
+            Err(error) => {
+                // The first error is the one to show.
+                let _ = cgroups.kill().and_then(|()| cgroups.remove());
+                Err(error)
+            }
+        }
+    }
+
     /// From state.json.
     pub fn from_directories(directories: BTreeMap<String, PathBuf>) -> Self {
-        Self { directories }
+        Self {
+            directories,
+            unit: None,
+        }
+    }
+
+    /// The same, in a unit of systemd's.
+    pub fn in_unit(self, unit: Option<Unit>) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// systemd's name for them.
+    pub fn unit(&self) -> Option<&Unit> {
+        self.unit.as_ref()
     }
 
     /// For state.json.
@@ -87,6 +147,9 @@ impl Cgroups {
     /// As `set`, for a container that runs: after an error the limits are as they were.
     pub fn update(&self, resources: &Resources, rootless: bool) -> Result<()> {
         let before = undo::Snapshot::take(self);
+        if let Some(unit) = &self.unit {
+            systemd::update(unit, resources, limits::period(self))?;
+        }
         self.set(resources, rootless)
             .inspect_err(|_| before.restore())
     }
@@ -115,7 +178,13 @@ impl Cgroups {
 
     /// Moves a process into every directory.
     pub fn add(&self, pid: Pid) -> Result<()> {
-        add_to(self.unique(), pid)
+        let added = add_to(self.unique(), pid);
+        match (&self.unit, added) {
+            (Some(unit), Err(error)) if error.errno == Some(libc::EACCES) => {
+                systemd::attach(unit, pid)
+            }
+            (_, added) => added,
+        }
     }
 
     /// Moves a process that CLONE_INTO_CGROUP put into the v2 directory into the others.
@@ -160,12 +229,16 @@ impl Cgroups {
     /// Removes the directories and what was made below them, waiting a moment for processes that
     /// are just ending. Goes on after an error and gives the first one. Missing ones are fine.
     pub fn remove(&self) -> Result<()> {
+        if let (Some(unit), Some(directory)) = (&self.unit, self.v2()) {
+            systemd::stop(unit, directory)?;
+        }
         remove::remove(self)
     }
 
     /// Removes the directories when nothing is in them. False: something is, or may be.
     pub fn remove_empty(&self) -> bool {
-        remove::remove_empty(self)
+        // What is systemd's it removes itself.
+        self.unit.is_none() && remove::remove_empty(self)
     }
 
     fn v2(&self) -> Option<&Path> {
@@ -184,6 +257,16 @@ impl Cgroups {
         paths.dedup();
         paths.into_iter()
     }
+}
+
+/// The directories that this process is in; the form of state.json.
+pub fn own() -> Result<BTreeMap<String, PathBuf>> {
+    let all = layout::detect()?;
+    let own = |hierarchy: layout::Hierarchy| {
+        let own = hierarchy.own.clone()?;
+        Some((make::keys(&hierarchy).map(move |key| (key, own.clone()))).collect::<Vec<_>>())
+    };
+    Ok(all.into_iter().filter_map(own).flatten().collect())
 }
 
 /// Whether this process may not set device rules: it is not root in the first user namespace.

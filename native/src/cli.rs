@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use lexopt::prelude::*;
 
+use crate::cgroup::Manager;
 use crate::commands;
 use crate::error::{Context, Error, Result};
 use crate::log::{self, Format};
@@ -18,6 +19,7 @@ pub struct Globals {
     /// Directory of the containers' states.
     pub root: PathBuf,
     pub debug: bool,
+    pub cgroups: Manager,
 }
 
 /// Runs the command that `args` (with the program's name first) names.
@@ -91,6 +93,7 @@ pub fn missing_id() -> Error {
 fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
     let mut root = None;
     let mut debug = false;
+    let mut cgroups = Manager::default();
     let mut log_file = None;
     let mut format = Format::Text;
     while let Some(arg) = parser.next().map_err(usage)? {
@@ -99,13 +102,11 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
             Long("log") => log_file = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Long("log-format") => format = parser.value().map_err(usage)?.parse().map_err(usage)?,
             Long("debug") => debug = true,
-            Long("systemd-cgroup") => return Err(no_systemd("--systemd-cgroup")),
+            Long("systemd-cgroup") => cgroups = Manager::Systemd,
             // crun's name for it.
             Long("cgroup-manager") => {
                 let name = parser.value().and_then(ValueExt::string).map_err(usage)?;
-                if name != "cgroupfs" {
-                    return Err(no_systemd(&format!("--cgroup-manager {name}")));
-                }
+                cgroups = manager(&name)?;
             }
             Long("version") | Short('v') => {
                 commands::version();
@@ -119,7 +120,12 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
                 log::init(log_file.as_deref(), format, debug)?;
                 let name = name.string().map_err(usage)?;
                 let root = state_root(root, &name)?;
-                return Ok(Some((Globals { root, debug }, name)));
+                let globals = Globals {
+                    root,
+                    debug,
+                    cgroups,
+                };
+                return Ok(Some((globals, name)));
             }
             other => return Err(usage(other.unexpected())),
         }
@@ -128,9 +134,17 @@ fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Globals, String)>> {
     Err(Error::new("read command line", "", "no command given"))
 }
 
-fn no_systemd(option: &str) -> Error {
-    Error::new("read command line", option, "not supported")
-        .hint("pavlosc makes cgroups itself; use the cgroupfs driver")
+fn manager(name: &str) -> Result<Manager> {
+    match name {
+        "cgroupfs" => Ok(Manager::Cgroupfs),
+        "systemd" => Ok(Manager::Systemd),
+        other => Err(Error::new(
+            "read command line",
+            format!("--cgroup-manager {other}"),
+            "there is no such manager",
+        )
+        .hint("cgroupfs or systemd")),
+    }
 }
 
 fn dispatch(globals: &Globals, name: &str, args: lexopt::Parser) -> Result<u8> {

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::cgroup::Cgroups;
+use crate::cgroup::{Cgroups, Unit};
 use crate::error::{Context, Error, Result};
 use crate::spec;
 
@@ -40,6 +40,9 @@ pub struct State {
     /// v1 controller -> absolute directory; "" is the v2 directory.
     #[serde(default)]
     pub cgroup: BTreeMap<String, PathBuf>,
+    /// Whose that directory is, when systemd made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Process>,
     pub started: bool,
@@ -138,7 +141,7 @@ impl State {
 
     /// The container's cgroups.
     pub fn cgroups(&self) -> Cgroups {
-        Cgroups::from_directories(self.cgroup.clone())
+        Cgroups::from_directories(self.cgroup.clone()).in_unit(self.unit.clone())
     }
 
     /// Computed from the kernel.

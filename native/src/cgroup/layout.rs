@@ -195,7 +195,7 @@ impl CgroupPath {
         if text.matches(':').count() == 2 && !text.starts_with('/') {
             return wrong(
                 "systemd's slice:prefix:name form",
-                "give a path; systemd's cgroup manager is not used",
+                "give a path, or have systemd make the cgroup: --systemd-cgroup",
             );
         }
         let below: PathBuf = text

@@ -5,6 +5,9 @@ mod io;
 mod memory;
 mod simple;
 
+pub use cpu::{period, shares_to_weight};
+pub use io::weight_v2 as io_weight;
+
 use std::path::Path;
 
 use super::{Cgroups, file};

@@ -15,6 +15,7 @@ pub fn make(request: &Request) -> Result<Cgroups> {
     let v2 = hierarchies.iter().any(Hierarchy::is_v2);
     let mut made = Cgroups {
         directories: BTreeMap::new(),
+        unit: None,
     };
     for hierarchy in &hierarchies {
         // A name= hierarchy only tells systemd whose processes these are; v2 does where it exists.
@@ -48,7 +49,8 @@ pub fn make(request: &Request) -> Result<Cgroups> {
     Ok(made)
 }
 
-fn keys(hierarchy: &Hierarchy) -> impl Iterator<Item = String> {
+/// The names of a hierarchy's controllers, as state.json has them.
+pub fn keys(hierarchy: &Hierarchy) -> impl Iterator<Item = String> {
     let v2 = hierarchy.is_v2().then(String::new);
     hierarchy.controllers.iter().cloned().chain(v2)
 }

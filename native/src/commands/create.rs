@@ -122,6 +122,7 @@ impl Options {
             env: BTreeMap::new(),
             keep_state: false,
             network: None,
+            cgroups: globals.cgroups,
         })
     }
 

@@ -8,6 +8,7 @@ use lexopt::prelude::*;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::create::{Options, option_name, unknown};
+use crate::cgroup::Manager;
 use crate::cli::{Globals, usage};
 use crate::error::{Context, Error, Result};
 use crate::launch::{self, Created, Gate};
@@ -34,6 +35,14 @@ pub fn run(globals: &Globals, mut args: lexopt::Parser) -> Result<u8> {
             }
             Value(other) => return Err(unknown(&other.to_string_lossy())),
         }
+    }
+    if mode.supervise && globals.cgroups == Manager::Systemd {
+        return Err(Error::new(
+            "read command line",
+            "--systemd-cgroup",
+            "a supervised container's cgroup is its supervisor's",
+        )
+        .hint("leave out --supervise or --systemd-cgroup"));
     }
     match &mode {
         Mode {

@@ -81,7 +81,7 @@ fn directories(state: &State, below: &[SubCgroup]) -> Cgroups {
             }
         }
     }
-    Cgroups::from_directories(directories)
+    Cgroups::from_directories(directories).in_unit(state.unit.clone())
 }
 
 /// The root directory of the init, which may be another than that of its mount namespace.

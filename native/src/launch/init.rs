@@ -8,6 +8,7 @@ use super::channel::{Channel, Message};
 use super::parent::Request;
 use super::plan::Operation;
 use super::{devices, exec, mounts, namespaces, reaper, rootfs};
+use crate::cgroup::Manager;
 use crate::error::{Context, Error, Result};
 use crate::process::{account, attributes};
 use crate::root::RootFd;
@@ -144,7 +145,7 @@ impl Init<'_> {
         match operation {
             Operation::Join { kind, path } => namespaces::join(kind, &path),
             Operation::BecomeRoot { groups } => namespaces::become_root(self, groups),
-            Operation::Admission => self.channel.wait_for_go(),
+            Operation::Admission => self.admission(),
             Operation::CgroupNamespace => {
                 sys::process::unshare(libc::CLONE_NEWCGROUP).at("make cgroup namespace", "")
             }
@@ -192,6 +193,15 @@ impl Init<'_> {
             Operation::Session => exec::session(self),
             Operation::Exec => exec::exec(self).map(|never| match never {}),
         }
+    }
+
+    fn admission(&mut self) -> Result<()> {
+        self.channel.wait_for_go()?;
+        if self.request.cgroups == Manager::Systemd {
+            // Nobody could know them before this process was in them.
+            self.cgroups = crate::cgroup::own()?;
+        }
+        Ok(())
     }
 
     /// The container's root.
@@ -282,6 +292,7 @@ impl Init<'_> {
             owner: 0,
             annotations: self.config.annotations.clone(),
             cgroup: std::collections::BTreeMap::default(),
+            unit: None,
             supervisor: None,
             started: false,
             started_at: None,

@@ -48,6 +48,7 @@ pub struct Request<'a> {
     pub keep_state: bool,
     /// A network namespace to join in place of the new one that config.json asks for.
     pub network: Option<PathBuf>,
+    pub cgroups: cgroup::Manager,
 }
 
 impl Request<'_> {
@@ -194,26 +195,21 @@ impl Made {
 
 fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -> Result<Created> {
     let userns = userns::Mapping::of(&config)?;
-    let cgroups = cgroup::Cgroups::create(
-        &cgroup::Request {
-            path: config.linux.cgroups_path.as_deref(),
-            id: request.id,
-            rootless: cgroup::unprivileged(),
-        },
-        config.linux.resources.as_ref(),
-    )?;
-    let into = cgroups.v2_fd()?;
+    let place = Place::prepare(request, &config)?;
+    let into = match &place {
+        Place::Made(cgroups) => cgroups.v2_fd()?,
+        Place::Unit(_) => None,
+    };
     let facts = plan::Facts {
         bundle: request.bundle.clone(),
         groups: userns::allows_groups(&config, userns.as_ref()),
         new_keyring: request.new_keyring,
         admission: match &userns {
             Some(_) => plan::Admission::Ids,
-            None if into.is_some() && cgroups.only_v2() => plan::Admission::None,
-            None => plan::Admission::Cgroups,
+            None => place.admission(into.is_some()),
         },
     };
-    made.cgroups = Some(cgroups);
+    let unit = place.keep(&mut made.cgroups);
     let mut operations = plan::make(&config, &facts)?;
     for operation in &operations {
         log::debug(|| format!("plan: {operation:?}"));
@@ -248,6 +244,15 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
     into.into_iter().chain([theirs.into()]).for_each(later);
     let pid = child.pid;
     made.child = Some(child);
+    if let Some(unit) = unit {
+        let init = Process::of(pid).ok_or_else(ended)?;
+        let (resources, asked) = (
+            config.linux.resources.as_ref(),
+            cgroup_request(request, &config),
+        );
+        let unit = Cgroups::create_unit(unit, init, &asked, resources);
+        made.cgroups = Some(unit.map_err(|error| first_word(&ours, error))?);
+    }
     let cgroups = made.cgroups.as_ref();
     let mut state = initial_state(request, &config, cgroups, pid)?;
     let admitted = admit(userns.as_ref(), cgroups, in_v2, pid)
@@ -274,6 +279,52 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         channel: ours,
         root: request.root.to_path_buf(),
     })
+}
+
+/// Where the container goes.
+enum Place {
+    Made(Cgroups),
+    /// systemd makes it around a process that is there.
+    Unit(cgroup::Unit),
+}
+
+impl Place {
+    fn prepare(request: &Request, config: &Config) -> Result<Self> {
+        let asked = cgroup_request(request, config);
+        match request.cgroups {
+            cgroup::Manager::Cgroupfs => {
+                Cgroups::create(&asked, config.linux.resources.as_ref()).map(Self::Made)
+            }
+            cgroup::Manager::Systemd => asked.unit().map(Self::Unit),
+        }
+    }
+
+    /// What an init with its parent's ids has to wait for.
+    fn admission(&self, born_in_v2: bool) -> plan::Admission {
+        match self {
+            Self::Made(cgroups) if born_in_v2 && cgroups.only_v2() => plan::Admission::None,
+            Self::Made(_) | Self::Unit(_) => plan::Admission::Cgroups,
+        }
+    }
+
+    /// Puts what is made where it is undone after an error; what is still to be made comes back.
+    fn keep(self, made: &mut Option<Cgroups>) -> Option<cgroup::Unit> {
+        match self {
+            Self::Made(cgroups) => {
+                *made = Some(cgroups);
+                None
+            }
+            Self::Unit(unit) => Some(unit),
+        }
+    }
+}
+
+fn cgroup_request<'a>(request: &Request<'a>, config: &'a Config) -> cgroup::Request<'a> {
+    cgroup::Request {
+        path: config.linux.cgroups_path.as_deref(),
+        id: request.id,
+        rootless: cgroup::unprivileged(),
+    }
 }
 
 /// Makes the process that becomes init; None: this is it. A user namespace that exists must be
@@ -331,10 +382,11 @@ fn admit(
     let (Some(cgroups), Some(pid)) = (cgroups, Pid::from_raw(pid)) else {
         return Ok(());
     };
-    if in_v2 {
-        cgroups.add_v1(pid)
-    } else {
-        cgroups.add(pid)
+    match (cgroups.unit(), in_v2) {
+        // systemd has moved it.
+        (Some(_), _) => Ok(()),
+        (None, true) => cgroups.add_v1(pid),
+        (None, false) => cgroups.add(pid),
     }
 }
 
@@ -423,6 +475,7 @@ fn initial_state(
         cgroup: cgroups
             .map(|cgroups| cgroups.directories().clone())
             .unwrap_or_default(),
+        unit: cgroups.and_then(Cgroups::unit).cloned(),
         supervisor: if request.die_with_parent {
             Process::of(std::process::id().cast_signed())
         } else {

@@ -8,6 +8,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
+use crate::cgroup::Manager;
 use crate::cli::Globals;
 use crate::error::{Context, Error, Result};
 use crate::launch::{self, Created, Gate};
@@ -63,6 +64,7 @@ pub fn begin(globals: &Globals, request: Request) -> Result<Supervisor> {
         globals: Globals {
             root: globals.root.clone(),
             debug: globals.debug,
+            cgroups: globals.cgroups,
         },
         request,
         document,
@@ -128,6 +130,7 @@ fn create(
         env: request.env.clone(),
         keep_state,
         network,
+        cgroups: Manager::Cgroupfs,
     })?;
     let streams = match created.console.take() {
         Some(master) => vec![(master, "stdout")],

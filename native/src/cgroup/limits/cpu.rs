@@ -1,6 +1,6 @@
 //! linux.resources.cpu: time and weight, processors and memory nodes.
 
-use super::super::Cgroups;
+use super::super::{Cgroups, file};
 use super::{Home, Write, home, wrong};
 use crate::error::{Error, Result};
 use crate::spec::resources::Cpu;
@@ -107,6 +107,12 @@ fn v2_max(cpu: &Cpu, now: &str) -> Write {
         .period
         .map_or_else(|| period.to_owned(), |value| value.to_string());
     Write::new(QUOTA, "cpu.max", format!("{quota} {period}"))
+}
+
+/// The period in force, microseconds; None: there is no such file.
+pub fn period(cgroups: &Cgroups) -> Option<u64> {
+    let max = cgroups.v2()?.join("cpu.max");
+    file::read(&max).ok()?.split_once(' ')?.1.parse().ok()
 }
 
 /// An idle cgroup takes no weight: leave idle first, enter it last.

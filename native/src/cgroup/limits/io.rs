@@ -145,7 +145,7 @@ fn device_weights(io: &BlockIo) -> impl Iterator<Item = (String, u16)> {
 }
 
 /// 10..=1000 to 1..=10000, linearly.
-fn weight_v2(weight: u16) -> u16 {
+pub fn weight_v2(weight: u16) -> u16 {
     let scaled = 1 + (u32::from(weight).max(10) - 10) * 9999 / 990;
     u16::try_from(scaled).unwrap_or(10_000)
 }
