@@ -140,7 +140,7 @@ function look(bundled: string, directory: string, how: "cold" | "cached"): numbe
     const begin = performance.now();
     exports.look(process.argv[1]);
     console.log(performance.now() - begin);
-    keep();`;
+    keep([]);`;
   const env = { ...process.env, XDG_CACHE_HOME: join(directory, "cache") };
   const once = (round: number): number => {
     // A directory of its own has nothing of former looks: the look is a first one.

@@ -9,10 +9,10 @@ declare const pavlosProgram: string;
 const argv = process.argv.slice(2);
 const purpose = argv.find((word) => commands.some(({ name }) => name === word)) ?? "other";
 const { exports, keep } = loadCompiled(`${import.meta.dirname}/${pavlosProgram}`, purpose);
-const code = (exports as Program).main(argv);
+const { main, usedParts } = exports as Program;
 
-void code.then((value) => {
-  keep();
+void main(argv).then((value) => {
+  keep(usedParts());
   // Everything was written synchronously: nothing is lost by leaving at once.
   process.exit(value);
 });

@@ -7,6 +7,8 @@ import { exitCodes, type Invocation } from "./invocation.ts";
 import { type Parsed, parse } from "./parse.ts";
 import { verbs } from "./verbs.ts";
 
+export { usedParts } from "../host/parts.ts";
+
 /** Runs one command line and gives its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();

@@ -19,8 +19,11 @@ import { constants, Script } from "node:vm";
 /** A file of the program, evaluated. */
 export interface Compiled {
   readonly exports: unknown;
-  /** Keeps what has been compiled so far for the next start; called when the command has done its work. */
-  keep(): void;
+  /**
+   * Keeps what has been compiled so far for the next start; called when the command has done its work.
+   * `parts` of the program that not every start goes through, and this one did.
+   */
+  keep(parts: readonly string[]): void;
 }
 
 /**
@@ -47,23 +50,28 @@ function evaluate(file: string, purpose: string, ofNode: OfNode): Compiled {
     ...(kept.data === null ? {} : { cachedData: kept.data }),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
-  const generation = script.cachedDataRejected === true ? 0 : kept.generation;
+  const starts = script.cachedDataRejected === true ? new Map<string, number>() : kept.starts;
   const module = { exports: {} as unknown };
   const libraries: Compiled[] = [];
   const require = requireFor({ file, purpose, ofNode }, libraries);
   script.runInThisContext()(module.exports, require, module, file, dirname(file));
   return {
     exports: module.exports,
-    keep() {
-      for (const library of libraries) library.keep();
-      if (generation < lastGeneration)
-        write(script.createCachedData(), { ...kept, purpose, generation: generation + 1 });
+    keep(parts) {
+      for (const library of libraries) library.keep([]);
+      const more = new Map(starts);
+      for (const part of [whole, ...parts]) more.set(part, Math.min(enough, (starts.get(part) ?? 0) + 1));
+      if (nameOf(purpose, more) === nameOf(purpose, starts)) return;
+      write(script.createCachedData(), { directory: kept.directory, purpose, name: nameOf(purpose, more) });
     },
   };
 }
 
-/** A start compiles what it needs; three starts have usually been through all that a command does. */
-const lastGeneration = 3;
+/** A start compiles what it needs; three starts have usually been through all that a command, or a part, does. */
+const enough = 3;
+
+/** What every start goes through. */
+const whole = "";
 
 const cacheDirectory = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pavlos", "compiled");
@@ -99,16 +107,59 @@ function whenUsed(plain: NodeJS.Require, id: string): unknown {
 interface Kept {
   readonly directory: string;
   readonly data: Buffer | null;
-  /** How often it was written; 0: never. */
-  readonly generation: number;
+  readonly starts: Starts;
 }
 
+/** How many starts are in it, and of these how many went through a part. */
+type Starts = ReadonlyMap<string, number>;
+
 function readKept(directory: string, purpose: string): Kept {
-  for (let generation = lastGeneration; generation > 0; generation -= 1) {
-    const data = readOwn(join(directory, `${purpose}.${generation}`));
-    if (data !== null) return { directory, data, generation };
+  for (const { name, starts } of keptOf(directory, purpose)) {
+    const data = readOwn(join(directory, name));
+    if (data !== null) return { directory, data, starts };
   }
-  return { directory, data: null, generation: 0 };
+  return { directory, data: null, starts: new Map() };
+}
+
+/** The fullest first. */
+function keptOf(
+  directory: string,
+  purpose: string,
+): readonly { readonly name: string; readonly starts: Starts }[] {
+  const kept = namesIn(directory).flatMap((name) => {
+    const starts = startsOf(name, purpose);
+    return starts === null ? [] : [{ name, starts }];
+  });
+  const sum = (starts: Starts) => [...starts.values()].reduce((total, count) => total + count, 0);
+  return kept.length < 2 ? kept : kept.sort((left, right) => sum(right.starts) - sum(left.starts));
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // Nothing was kept yet, or nothing can be.
+    return [];
+  }
+}
+
+/** apply.3.gpus-1 */
+const nameOf = (purpose: string, starts: Starts): string =>
+  [
+    `${purpose}.${starts.get(whole)}`,
+    ...[...starts].flatMap(([part, count]) => (part === whole ? [] : [`${part}-${count}`])).sort(),
+  ].join(".");
+
+function startsOf(name: string, purpose: string): Starts | null {
+  const [own, count = "", ...parts] = name.split(".");
+  if (own !== purpose || !/^\d$/.test(count)) return null;
+  const starts = new Map([[whole, Number(count)]]);
+  for (const written of parts) {
+    const [, part, times] = /^([a-z]+)-(\d)$/.exec(written) ?? [];
+    if (part === undefined) return null;
+    starts.set(part, Number(times));
+  }
+  return starts;
 }
 
 /** Compiled code is run without a check of its content: only what nobody else could write is taken. */
@@ -131,15 +182,19 @@ function readOwn(path: string): Buffer | null {
 
 function write(
   data: Buffer,
-  { directory, purpose, generation }: Omit<Kept, "data"> & { readonly purpose: string },
+  {
+    directory,
+    purpose,
+    name,
+  }: { readonly directory: string; readonly purpose: string; readonly name: string },
 ): void {
   try {
     if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) removeOld(dirname(directory));
     const { bavail, bsize } = statfsSync(directory);
     if (bavail * bsize < roomForOthers) return;
-    replace(join(directory, `${purpose}.${generation}`), data);
-    for (let other = 1; other <= lastGeneration; other += 1)
-      if (other !== generation) rmSync(join(directory, `${purpose}.${other}`), { force: true });
+    replace(join(directory, name), data);
+    for (const other of keptOf(directory, purpose))
+      if (other.name !== name) rmSync(join(directory, other.name), { force: true });
   } catch {
     // A home that is full or read-only: the next start compiles again, nothing else is lost.
   }

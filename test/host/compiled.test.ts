@@ -32,10 +32,10 @@ const kept = (): readonly string[] => {
   return readdirSync(all).flatMap((name) => readdirSync(join(all, name)));
 };
 
-const start = (file: string): unknown => {
+const start = (file: string, parts: readonly string[] = []): unknown => {
   const { exports, keep } = loadCompiled(file, "apply");
   const answer = (exports as { answer: () => unknown }).answer();
-  keep();
+  keep(parts);
   return answer;
 };
 
@@ -46,7 +46,7 @@ const startElsewhere = (file: string): string => {
     import { loadCompiled } from "${module}";
     const { exports, keep } = loadCompiled("${file}", "apply");
     console.log(exports.answer());
-    keep();`;
+    keep([]);`;
   const done = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   return done.stdout.trim() || done.stderr;
 };
@@ -62,6 +62,22 @@ describe("compiled code", () => {
       [42, "apply.2"],
       [42, "apply.3"],
       [42, "apply.3"],
+    ]);
+  });
+
+  it("is kept again when a start went through a part for one of its first three times", () => {
+    const file = program(answering);
+    for (const _ of [1, 2, 3]) start(file);
+    const seen = [["gpus"], [], ["gpus"], ["gpus", "images"], ["gpus"]].map((parts) => {
+      start(file, parts);
+      return kept().join();
+    });
+    expect(seen).toEqual([
+      "apply.3.gpus-1",
+      "apply.3.gpus-1",
+      "apply.3.gpus-2",
+      "apply.3.gpus-3.images-1",
+      "apply.3.gpus-3.images-1",
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type DriverTree, driverTreeOf } from "../../host/driver-tree.ts";
+import { usePart } from "../../host/parts.ts";
 import type { Environment } from "../../model/environment.ts";
 import type { Gpus } from "../../model/gpus.ts";
 import { failure, type Result, success } from "../../model/result.ts";
@@ -57,6 +58,7 @@ export function lookAtMachine(tools: DeviceTools, context: Context): Machine {
     tree,
     variables: (environment) => ({ ...tools.imageVariables?.(environment, context), ...environment.env }),
     driver: () => {
+      usePart("gpus");
       driver = driver === undefined ? lookForDriver(tree, tools) : driver;
       return driver;
     },
