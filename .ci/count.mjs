@@ -52,6 +52,7 @@ function lint(text) {
 }
 
 function machine(text) {
+  if (text.includes("vm: needs root on x86_64")) return { passed: 0, failed: 0, skipped: 1 };
   const count = (pattern) => [...text.matchAll(pattern)].length;
   const counts = { passed: count(/\]: ok /g), failed: count(/\]: not ok /g), skipped: 0 };
   if (counts.passed === 0) throw new Error("no test ran");
