@@ -8,23 +8,23 @@ const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc
 
 /**
  * Writes an OCI bundle that every runtime runs as it is: all namespaces, the default seccomp
- * profile, masks, a cgroup; its command is the payload. Returns the directory.
+ * profile, masks, a cgroup; its command is the payload with `args`. Returns the directory.
  */
-export function writeBundle(directory: string, payload: string): string {
+export function writeBundle(directory: string, payload: string, args: readonly string[] = []): string {
   const root = join(directory, "rootfs");
   for (const name of ["bin", "dev", "proc", "sys", "tmp", "etc"])
     mkdirSync(join(root, name), { recursive: true });
   copyFileSync(payload, join(root, "bin/payload"));
-  writeFileSync(join(directory, "config.json"), JSON.stringify(config(), null, 2));
+  writeFileSync(join(directory, "config.json"), JSON.stringify(config(args), null, 2));
   return directory;
 }
 
-function config(): object {
+function config(args: readonly string[]): object {
   return {
     ociVersion: "1.0.2",
     process: {
       user: { uid: 0, gid: 0 },
-      args: ["/bin/payload"],
+      args: ["/bin/payload", ...args],
       env: ["PATH=/bin"],
       cwd: "/",
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },

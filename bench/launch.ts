@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeBundle } from "./bundle.ts";
@@ -18,8 +18,8 @@ export function launch(tools: Tools): Suite {
     return {
       title: "Launch",
       about:
-        "One container from start to exit: all namespaces, default seccomp profile, masks, cgroup, the same bundle for each runtime; bubblewrap with fewer features. Ratios are pavlosc over the peer; under 1 is better.",
-      rows: commands.flatMap((command) => rows(command, measured, directory)),
+        "One container from start to exit: all namespaces, default seccomp profile, masks, cgroup, the same bundle for each runtime; bubblewrap with fewer features. Ratios are pavlosc over the peer; under 1 is better. The supervisor is what stays resident beside an idle container.",
+      rows: commands.flatMap((command) => rows(command, measured, { directory, tools })),
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -70,7 +70,11 @@ function contenders(tools: Tools, bundle: string, directory: string): Timed[] {
   });
 }
 
-function rows(command: Timed, measured: Map<string, Figures>, directory: string): Row[] {
+function rows(
+  command: Timed,
+  measured: Map<string, Figures>,
+  { directory, tools }: { directory: string; tools: Tools },
+): Row[] {
   const own = measured.get("pavlosc");
   const figures = measured.get(command.name);
   if (figures === undefined || figures.wallMs === null) {
@@ -85,8 +89,36 @@ function rows(command: Timed, measured: Map<string, Figures>, directory: string)
       "peak memory (KiB)": figures.rssKiB,
       "system calls": systemCalls(command, directory),
       "ratio of exit": ratio,
+      "supervisor (KiB)": command.name === "pavlosc" ? supervisor(tools, directory) : null,
     },
   ];
+}
+
+/** Resident memory of the supervisor of an idle container, KiB. */
+function supervisor(tools: Tools, directory: string): number {
+  const id = "bench-idle";
+  const bundle = writeBundle(join(directory, id), tools.payload, ["idle"]);
+  const log = join(bundle, "output.log");
+  const document = {
+    version: 1,
+    logs: { path: log, maxSize: 2 ** 20, maxFiles: 1 },
+    stop: { signal: "SIGKILL", timeout: 1000 },
+    status: join(bundle, "status.json"),
+  };
+  writeFileSync(join(bundle, "supervise.json"), JSON.stringify(document));
+  const pavlosc = (...args: string[]) =>
+    execFileSync(tools.pavlosc, ["--root", join(directory, "state"), ...args], { encoding: "utf8" });
+  pavlosc("run", "--supervise", "--bundle", bundle, id);
+  try {
+    const state = JSON.parse(readFileSync(join(directory, "state", id, "state.json"), "utf8"));
+    // It gives back what the start took once that is over and the first line is written.
+    execFileSync("sleep", ["1"]);
+    if (readFileSync(log, "utf8") === "") throw new Error("the container has said nothing");
+    const status = readFileSync(`/proc/${state.supervisor.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  } finally {
+    pavlosc("stop", id);
+  }
 }
 
 /** All system calls of one run, with its children, as strace counts them; null without strace. */
