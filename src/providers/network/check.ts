@@ -39,7 +39,7 @@ export async function checkNetworks(
   if (programs.length > 0)
     return { problems: programs.map((program) => missingProgram(program)), notices: [] };
   const publishes = asking.some(({ network }) => network.ports.length > 0);
-  const listeners = publishes ? listenersSoon() : [];
+  const listeners = publishes ? listenersSoon(tools.files) : [];
   const problems = [...identities(tools, asking, context), ...subnets(tools, asking, context)];
   return {
     problems: [...problems, ...ports(tools, context, { asking, listeners: await listeners })],

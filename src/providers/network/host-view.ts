@@ -73,24 +73,35 @@ export interface Listener {
   readonly inode: string;
 }
 
-const protocols = ["tcp", "tcp6", "udp", "udp6"] as const;
+const tables = ["tcp", "tcp6", "udp", "udp6"] as const;
 
 /** All of them, read once for each question. */
 export const readListeners = (files: Files): readonly Listener[] =>
-  protocols.flatMap((file) => listenersIn(file, files.readText(`/proc/self/net/${file}`)));
+  usedTables(files).flatMap((table) => listenersIn(table, files.readText(`/proc/self/net/${table}`)));
 
-/** The same while others work: the kernel walks through the tables of all connections for each of them. */
-export async function listenersSoon(): Promise<readonly Listener[]> {
-  const texts = protocols.map(
-    async (file) => [file, await trees.readAside(`/proc/self/net/${file}`)] as const,
+/** The same while others work. */
+export async function listenersSoon(files: Files): Promise<readonly Listener[]> {
+  const found = usedTables(files).map(async (table) =>
+    listenersIn(table, await trees.readAside(`/proc/self/net/${table}`)),
   );
-  return (await Promise.all(texts)).flatMap(([file, text]) => listenersIn(file, text));
+  return (await Promise.all(found)).flat();
 }
 
-const listenersIn = (file: (typeof protocols)[number], text: string | null): readonly Listener[] =>
+/**
+ * Those in which there is a socket: to list one the kernel walks through the table of all connections of the
+ * machine, which takes milliseconds; to count them it does not.
+ */
+function usedTables(files: Files): readonly Table[] {
+  const counts = ["sockstat", "sockstat6"].map((file) => files.readText(`/proc/self/net/${file}`) ?? "");
+  return tables.filter((table) => !counts.join("\n").includes(`${table.toUpperCase()}: inuse 0`));
+}
+
+type Table = (typeof tables)[number];
+
+const listenersIn = (table: Table, text: string | null): readonly Listener[] =>
   lines(text)
     .slice(1)
-    .flatMap((line) => listener(file.startsWith("tcp") ? "tcp" : "udp", line));
+    .flatMap((line) => listener(table.startsWith("tcp") ? "tcp" : "udp", line));
 
 function listener(protocol: "tcp" | "udp", line: string): readonly Listener[] {
   const fields = line.trim().split(/\s+/);
