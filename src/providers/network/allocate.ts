@@ -26,7 +26,7 @@ export interface Member {
 /** What is taken outside of this project, and how this machine is reached. */
 export interface Surroundings {
   readonly occupied: readonly Subnet[];
-  /** Bytes of the machine's way out. */
+  /** Bytes that the way out takes at once. */
   readonly mtu: number;
   /** The kernel has IPv6. */
   readonly ipv6: boolean;

@@ -98,11 +98,11 @@ async function groundFor(
   return success({ kind: "user", holder: holder.value });
 }
 
-/** Rules and the way out do not need the links, nor links them: they come about meanwhile. */
+/** Rules do not need the links, nor links them: they come about meanwhile. */
 async function build(work: Work): Promise<Result<Converged, Problem>> {
   work.running = readRunning(work.tools, work.machine.layout);
   const wiring = wire(work);
-  const rest = rulesAndWayOut(work);
+  const rest = rulesAndWayOut(work, wiring);
   const wired = await wiring;
   if (!wired.ok) {
     await rest;
@@ -113,9 +113,13 @@ async function build(work: Work): Promise<Result<Converged, Problem>> {
   return success({ texts, rest });
 }
 
-async function rulesAndWayOut(work: Work): Promise<Result<void, Problem>> {
-  const done = await setRules(work);
-  return done.ok ? await connect(work) : done;
+/** Sockets are as the settings of the network were when they were made: so the way out comes after these. */
+async function rulesAndWayOut(
+  work: Work,
+  wiring: Promise<Result<void, Problem>>,
+): Promise<Result<void, Problem>> {
+  for (const done of [await setRules(work), await wiring]) if (!done.ok) return done;
+  return await connect(work);
 }
 
 /** Everything of the project's networks goes; what of it is gone already is fine. */

@@ -12,6 +12,12 @@ import type { NetworkTools } from "./tools.ts";
 export const relayOf = (program: OutletState["program"]): string =>
   program === "pasta" ? "169.254.53.53" : "10.0.2.3";
 
+/**
+ * Bytes, the most that both programs take at once. Nothing of it reaches a wire as it is: they pass on what is in
+ * packets, over sockets of their own, and small ones would only cost time.
+ */
+export const largestPacket = 65_520;
+
 /** What connects a user's network to the machine's; null: neither is installed. */
 export function outletProgram({ programs }: NetworkTools): OutletState["program"] | null {
   if (programs.find("pasta") !== null) return "pasta";
@@ -42,7 +48,7 @@ export function outletArgs(
     return [...closed, String(holder.pid), "tap0", ...ports.flatMap((port) => hostForwards(port))];
   }
   return [
-    ...["--quiet", "--config-net", "-T", "none", "-U", "none"],
+    ...["--quiet", "--config-net", "--mtu", String(largestPacket), "-T", "none", "-U", "none"],
     // What listens on the machine's loopback stays there; only a name server may be asked.
     ...(relays === "names" ? ["--dns-forward", relayOf(program)] : ["--no-map-gw"]),
     ...forwards("tcp", ports),
@@ -132,7 +138,8 @@ async function startSlirp(
   const requests = args.filter((arg) => arg.startsWith("{"));
   const socket = `${layout.directory}/slirp.sock`;
   await files.remove(socket);
-  const options = ["--configure", "--mtu=65520", "--enable-ipv6", "--ready-fd=3", `--api-socket=${socket}`];
+  const mtu = `--mtu=${largestPacket}`;
+  const options = ["--configure", mtu, "--enable-ipv6", "--ready-fd=3", `--api-socket=${socket}`];
   const given = args.filter((arg) => !arg.startsWith("{"));
   const pid = await programs.background(path, [...options, ...given]);
   if (pid === null) return failure("it ended");

@@ -2,6 +2,7 @@ import { parseSubnet } from "../../host/addresses.ts";
 import { type NetworkRecord, otherNetworks } from "../../state/networks.ts";
 import type { Surroundings } from "./allocate.ts";
 import { readHostView, readListeners } from "./host-view.ts";
+import { largestPacket } from "./outlet.ts";
 import type { NetworkTools } from "./tools.ts";
 
 /** What is taken on this machine by others: routes that are not the project's own, and other projects' subnets. */
@@ -27,7 +28,7 @@ export function surroundings(tools: NetworkTools, projectId: string, record: Net
       ...view.routes.filter((route) => !own.has(route.interface)).map(({ subnet }) => subnet),
       ...subnets.filter((subnet) => subnet !== null),
     ],
-    mtu: view.mtu,
+    mtu: tools.host.caller.uid === 0 ? view.mtu : largestPacket,
     ipv6: view.ipv6,
     isFree(port, protocol) {
       listening ??= new Set(readListeners(files).map((one) => `${one.protocol} ${one.port}`));

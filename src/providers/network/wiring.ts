@@ -30,11 +30,11 @@ export async function wire(work: Work): Promise<Result<void, Problem>> {
   const { ipv6 } = readHostView(tools.files);
   const made = toDo.fresh.map((name): Step => ({ path: layout.namespace(name), make: makeOf(work, name) }));
   if (made.length > 0) tools.files.makeDirectory(layout.directory, 0o700);
-  const forward = ground.kind === "user" && made.length > 0 ? [forwardThere] : [];
+  const settings = ground.kind === "user" && made.length > 0 ? [userNetwork] : [];
   const changed = toDo.remove.length + toDo.links.length > 0;
   const done = await runSteps(machine, [
     ...made,
-    ...forward,
+    ...settings,
     ...(changed ? [{ remove: toDo.remove, links: toDo.links }] : []),
     // After the links into them: the kernel removes those in its own time otherwise.
     ...goneSteps(machine, (name) => !up.has(name)),
@@ -61,7 +61,10 @@ export async function unwire(machine: Machine, known: NetworkRecord): Promise<Re
   return await runSteps(machine, [...(remove.length > 0 ? [{ remove }] : []), ...gone]);
 }
 
-const forwardThere: Step = { sysctl: { "net/ipv4/ip_forward": "1" } };
+/** No packet there meets a wire: senders need not find out how much one takes, nor wait between packets. */
+const userNetwork: Step = {
+  sysctl: { "net/ipv4/ip_forward": "1", "net/ipv4/tcp_congestion_control": "reno" },
+};
 
 /** Namespaces of environments that need none any more. */
 const goneSteps = ({ tools, layout }: Machine, isGone: (name: string) => boolean): readonly Step[] =>
