@@ -51,6 +51,8 @@ pub struct Request<'a> {
     /// The caller is not root in the first user namespace: everything goes below its own cgroup,
     /// device rules are passed over.
     pub rootless: bool,
+    /// Of config.json: those for systemd count where it makes the cgroup.
+    pub annotations: &'a BTreeMap<String, String>,
 }
 
 /// The directories of one container. v1 controller -> absolute directory, "" -> the v2 one; the
@@ -66,6 +68,7 @@ impl Request<'_> {
     /// The scope that systemd is asked for. The error is one of config.json or of the machine.
     pub fn unit(&self) -> Result<Unit> {
         systemd::check()?;
+        systemd::asked_for(self.annotations)?;
         Unit::new(self.path, self.id, self.rootless)
     }
 }
@@ -94,7 +97,11 @@ impl Cgroups {
         request: &Request,
         resources: Option<&Resources>,
     ) -> Result<Self> {
-        let directory = systemd::make(&unit, init, resources)?;
+        let wanted = systemd::Wanted {
+            resources,
+            annotations: request.annotations,
+        };
+        let directory = systemd::make(&unit, init, wanted)?;
         let cgroups = Self {
             directories: BTreeMap::from([(String::new(), directory)]),
             unit: Some(unit),

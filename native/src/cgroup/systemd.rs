@@ -2,10 +2,12 @@
 //! container's init is born for. Needs cgroup v2 alone; limits are given to systemd as well, so that
 //! they outlast its reloads.
 
+mod annotations;
 mod bus;
 mod properties;
 mod unit;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use super::layout::{self, Hierarchy};
 use crate::error::{Context, Error, Result};
 use crate::spec::resources::Resources;
 use crate::state::Process;
+pub use annotations::properties as asked_for;
 pub use unit::Unit;
 
 const STEP: &str = "make systemd unit";
@@ -40,14 +43,20 @@ pub fn check() -> Result<()> {
     }
 }
 
+/// What the manager is asked to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub resources: Option<&'a Resources>,
+    pub annotations: &'a BTreeMap<String, String>,
+}
+
 /// Makes the unit with `init` in it and gives the unit's directory.
-pub fn make(unit: &Unit, init: Process, resources: Option<&Resources>) -> Result<PathBuf> {
+pub fn make(unit: &Unit, init: Process, wanted: Wanted) -> Result<PathBuf> {
     let mut properties = properties::of_scope(unit, init.pid);
-    properties.extend(
-        resources
-            .map(|all| properties::of(all, None))
-            .unwrap_or_default(),
-    );
+    if let Some(resources) = wanted.resources {
+        properties.extend(properties::of(resources, None));
+    }
+    properties.extend(annotations::properties(wanted.annotations)?);
     let mut arguments = vec![unit.name.clone(), "fail".to_owned()];
     arguments.extend(properties::counted(&properties));
     // No further units come with it.

@@ -324,6 +324,7 @@ fn cgroup_request<'a>(request: &Request<'a>, config: &'a Config) -> cgroup::Requ
         path: config.linux.cgroups_path.as_deref(),
         id: request.id,
         rootless: cgroup::unprivileged(),
+        annotations: &config.annotations,
     }
 }
 

@@ -31,16 +31,21 @@ const UNIFIED: [(&str, &str); 8] = [
 pub struct Property(String, &'static str, Vec<String>);
 
 impl Property {
+    /// Of one word.
+    pub fn new(name: &str, kind: &'static str, value: String) -> Self {
+        Self(name.to_owned(), kind, vec![value])
+    }
+
     fn text(name: &str, value: impl Into<String>) -> Self {
-        Self(name.to_owned(), "s", vec![value.into()])
+        Self::new(name, "s", value.into())
     }
 
     fn truth(name: &str, value: bool) -> Self {
-        Self(name.to_owned(), "b", vec![value.to_string()])
+        Self::new(name, "b", value.to_string())
     }
 
     fn number(name: &str, value: u64) -> Self {
-        Self(name.to_owned(), "t", vec![value.to_string()])
+        Self::new(name, "t", value.to_string())
     }
 }
 

@@ -29,6 +29,7 @@ fn create(name: &str, resources: &str) -> Result<Fixture> {
         path: Some(&path),
         id: name,
         rootless,
+        annotations: &BTreeMap::new(),
     };
     Cgroups::create(&request, Some(&resources)).map(Fixture)
 }
@@ -270,6 +271,7 @@ fn delegated() {
             path: None,
             id: name,
             rootless: true,
+            annotations: &BTreeMap::new(),
         };
         let made = Cgroups::create(&request, Some(&resources))
             .map(Fixture)
