@@ -19,7 +19,10 @@ import type { FileStatus, Files } from "./files.ts";
 export const realFiles: Files = {
   readText: (path) => orNull(() => readFileSync(path, "utf8")),
   list: (path) => orNull(() => readdirSync(path).sort()),
-  status: (path) => orNull(() => describe(lstatSync(path))),
+  status(path) {
+    const stats = orNull(() => lstatSync(path, { throwIfNoEntry: false }));
+    return stats == null ? null : describe(stats);
+  },
   writable(path) {
     try {
       accessSync(path, constants.W_OK);

@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { trees } from "../../../host/trees.ts";
 import { hashOf } from "../../../model/hash.ts";
+import type { HostFacts } from "../../../model/host.ts";
 import { treeMaps } from "../../../oci/identity.ts";
 import { layersPath } from "../../../state/paths.ts";
 import type { Tools } from "../../tools.ts";
@@ -27,23 +27,31 @@ export interface LayerFiles {
   readonly bare: string;
 }
 
+/** Images have a hundred of them: nothing is looked for in these paths that was put together here. */
 export const filesOf = (directory: string): LayerFiles => ({
   directory,
-  tree: join(directory, "tree"),
-  list: join(directory, "list"),
-  opaque: join(directory, "opaque"),
-  implied: join(directory, "implied"),
-  bare: join(directory, "bare"),
+  tree: `${directory}/tree`,
+  list: `${directory}/list`,
+  opaque: `${directory}/opaque`,
+  implied: `${directory}/implied`,
+  bare: `${directory}/bare`,
 });
 
 /**
  * Name of a layer's directory. The ids on disk depend on the mapping: other subordinate ids need another
  * tree, and so the mapping is part of the name.
  */
-export function layerName(tools: Tools, id: LayerId): string {
-  const maps = treeMaps(tools.host);
-  if (maps.length === 0) return id;
-  return `${id}.${hashOf(maps.join(" ")).slice(0, 8)}`;
+export const layerName = ({ host }: Tools, id: LayerId): string => `${id}${suffixOf(host)}`;
+
+const suffixes = new WeakMap<HostFacts, string>();
+
+function suffixOf(host: HostFacts): string {
+  const known = suffixes.get(host);
+  if (known !== undefined) return known;
+  const maps = treeMaps(host);
+  const suffix = maps.length === 0 ? "" : `.${hashOf(maps.join(" ")).slice(0, 8)}`;
+  suffixes.set(host, suffix);
+  return suffix;
 }
 
 /** Where the layer's files are, whether it is there or not. */
@@ -51,7 +59,7 @@ export const layerFiles = (tools: Tools, id: LayerId): LayerFiles => namedFiles(
 
 /** The same by the name of its directory. */
 export const namedFiles = (tools: Tools, name: string): LayerFiles =>
-  filesOf(join(layersPath(tools.paths), name));
+  filesOf(`${layersPath(tools.paths)}/${name}`);
 
 /** Its tree, whether it is there or not. */
 export const layerPath = (tools: Tools, id: LayerId): string => layerFiles(tools, id).tree;
