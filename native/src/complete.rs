@@ -3,6 +3,7 @@
 //! directories stay; the image gets one more layer on top, of nothing but these directories with what
 //! they must look like.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -25,6 +26,38 @@ pub struct Layer {
     tree: RootFd,
     /// Made up here.
     implied: BTreeSet<Vec<u8>>,
+    way: RefCell<Way>,
+}
+
+/// What was found on the way to the last path: the next one mostly shares it, in another layer to its
+/// end, because the first directory is missing there. One way is enough, whatever the image holds.
+#[derive(Default)]
+struct Way {
+    path: Vec<u8>,
+    /// Where a part of the path ends, and what is there.
+    found: Vec<(usize, Step)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Missing,
+    /// A file or a mark.
+    Other,
+    Directory,
+    /// Hides what is below it.
+    Opaque,
+}
+
+impl Way {
+    /// Keeps what is also on the way to `path`.
+    fn turn(&mut self, path: &[u8]) {
+        let shared = self.path.iter().zip(path).take_while(|(a, b)| a == b);
+        let shared = shared.count();
+        let stays = |end: usize| end <= shared && matches!(path.get(end), None | Some(b'/'));
+        let kept = self.found.iter().take_while(|(end, _)| stays(*end)).count();
+        self.found.truncate(kept);
+        self.path = path.to_vec();
+    }
 }
 
 impl Layer {
@@ -41,7 +74,21 @@ impl Layer {
         Ok(Self {
             tree: RootFd::open_host(&path.join("tree"))?,
             implied,
+            way: RefCell::default(),
         })
+    }
+
+    fn step(&self, path: &[u8]) -> Result<Step> {
+        let Some((_, stat)) = self.at(path)? else {
+            return Ok(Step::Missing);
+        };
+        if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+            return Ok(Step::Other);
+        }
+        match is_opaque(&self.open_directory(path)?) {
+            true => Ok(Step::Opaque),
+            false => Ok(Step::Directory),
+        }
     }
 
     /// What the layer has at `path`; none: nothing.
@@ -123,20 +170,31 @@ enum Found {
 
 /// What one layer has at a path, and whether it hides what is below.
 fn visit(path: &[u8], layer: &Layer) -> Result<(Found, bool)> {
-    let mut last = false;
-    let mut end = 0;
-    while end < path.len() {
-        let rest = path.get(end + usize::from(end > 0)..).unwrap_or_default();
-        let length = rest.iter().position(|byte| *byte == b'/');
-        end += usize::from(end > 0) + length.unwrap_or(rest.len());
-        let so_far = path.get(..end).unwrap_or_default();
-        let Some((_, stat)) = layer.at(so_far)? else {
-            return Ok((Found::Nothing, last));
-        };
-        if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-            return Ok((Found::Other, true));
+    let mut way = layer.way.borrow_mut();
+    way.turn(path);
+    let (mut last, mut end) = (false, 0);
+    for number in 0.. {
+        if end >= path.len() {
+            break;
         }
-        last |= is_opaque(&layer.open_directory(so_far)?);
+        let start = end + usize::from(end > 0);
+        let rest = path.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|byte| *byte == b'/');
+        end = start + length.unwrap_or(rest.len());
+        let step = match way.found.get(number) {
+            Some((_, step)) => *step,
+            None => {
+                let step = layer.step(path.get(..end).unwrap_or_default())?;
+                way.found.push((end, step));
+                step
+            }
+        };
+        match step {
+            Step::Missing => return Ok((Found::Nothing, last)),
+            Step::Other => return Ok((Found::Other, true)),
+            Step::Opaque => last = true,
+            Step::Directory => {}
+        }
     }
     Ok((Found::Directory, last))
 }

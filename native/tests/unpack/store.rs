@@ -270,6 +270,42 @@ fn directories_named_in_passing_look_as_in_the_layer_below() {
     assert!(!place.has("gone") && !place.has("own") && !place.has("a/b/c"));
 }
 
+/// What was found on the way to one path counts for the next only as far as they share it.
+#[test]
+fn directories_named_in_passing_with_similar_names_are_told_apart() {
+    let paths = ["p", "p-q", "p/q", "p/q/r", "p/qq", "pp", "s", "s/hidden"];
+    let modes = 0o710_u32..;
+    let named = paths
+        .iter()
+        .zip(modes.clone())
+        .fold(Tar::new(), |tar, (path, mode)| {
+            tar.raw(&Header::new(b'5', path).mode(mode), b"")
+        });
+    let bottom = Layer::new(named);
+    let middle = Layer::new(
+        Tar::new()
+            .raw(&Header::new(b'5', "s").mode(0o700), b"")
+            .file("s/.wh..wh..opq", ""),
+    );
+    let top = paths.iter().fold(Tar::new(), |tar, path| {
+        tar.file(&format!("{path}/file"), "x")
+    });
+    let top = Layer::new(top);
+    let place = Rig::new();
+    let made = pavlosc(
+        &["complete"],
+        &[&place.tree(), &top.path, &middle.path, &bottom.path],
+    );
+    assert_eq!(made.succeeded().summary()["made"], 7);
+    for (path, mode) in paths.iter().zip(modes) {
+        let mode = if *path == "s" { 0o700 } else { mode };
+        match *path {
+            "s/hidden" => assert!(!place.has(path)),
+            path => assert_eq!(place.stat(path).mode() & 0o7777, mode, "{path}"),
+        }
+    }
+}
+
 #[test]
 fn usage_counts_hard_links_once() {
     let layer = sample();
