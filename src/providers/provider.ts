@@ -48,16 +48,16 @@ export interface Provider {
   /**
    * What environments share (networks), for all that the project is going to have: called once before the
    * first container of a command is created or changed, and once when all is done. Without `up` nothing of
-   * an environment runs. What nobody needs any more is removed. Only what containers are made of has to be
-   * there when it returns.
+   * an environment runs. What nobody needs any more is removed. It may go on
+   * meanwhile: see `settle`, and Contribution.ready.
    */
   gather?(present: readonly Present[], context: Context): Promise<Result<void, Problem>>;
 
   /**
-   * Waits for what `gather` has left under way meanwhile: before the first container is started, and before
-   * the command ends. What it says holds for all.
+   * Waits for what `gather` has left under way: as far as a container needs it that is about to start or was
+   * changed, or to its end.
    */
-  settle?(context: Context): Promise<Result<void, Problem>>;
+  settle?(context: Context, until: "start" | "end"): Promise<Result<void, Problem>>;
 
   /** What this provider adds to the bundle of a container that is about to be created. Runs after prepare. */
   contribute?(environment: Environment, context: Context): Promise<Result<Contribution, Problem>>;
@@ -135,6 +135,8 @@ export interface Context {
  * Mounts are OCI mounts; one whose destination is "/" is the root filesystem itself and comes first.
  */
 export interface Contribution {
+  /** What the bundle names is still in the making: waited for before the container is made. */
+  readonly ready?: Promise<Result<void, Problem>>;
   readonly mounts?: readonly OciMount[];
   /** Directories for the end of PATH, whoever sets it. */
   readonly path?: readonly string[];

@@ -48,7 +48,7 @@ export async function execute(
     return done;
   });
   const gates = makeGates(work.plan.order);
-  const settle = once(() => settleAll(machinery, context));
+  const settle = once(() => settleAll(machinery, context, "start"));
   const run = makeRunner(machinery, makePerform(machinery, { context, crew, gates, gather, settle }));
   const instances = new Map(work.actual.instances.map((instance) => [instance.name, instance]));
   const results = new Map<string, ChangeResult>();
@@ -66,8 +66,7 @@ export async function execute(
   });
   await crew.run(tasks, concurrency);
   const now = presentNow(machinery);
-  // Nobody may have been started: then nobody has waited.
-  const isSettled = isGathered && (await settle()).ok && isAlike(during, now);
+  const isSettled = isGathered && (await settleAll(machinery, context, "end")).ok && isAlike(during, now);
   const settled = isSettled ? success(undefined) : await settleFor(machinery, context, now);
   if (!settled.ok) machinery.report({ kind: "notice", notice: unsettled(settled.failure) });
   return work.plan.changes.flatMap((change) => results.get(change.environment) ?? []);
@@ -79,7 +78,7 @@ async function settleFor(
   now: readonly Present[],
 ): Promise<Result<void, Problem>> {
   const gathered = await gatherAll(machinery, context, now);
-  return gathered.ok ? await settleAll(machinery, context) : gathered;
+  return gathered.ok ? await settleAll(machinery, context, "end") : gathered;
 }
 
 async function carryOut(

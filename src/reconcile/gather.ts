@@ -19,9 +19,13 @@ export async function gatherAll(
 }
 
 /** Waits for what they have left under way. */
-export async function settleAll({ providers }: Machinery, context: Context): Promise<Result<void, Problem>> {
+export async function settleAll(
+  { providers }: Machinery,
+  context: Context,
+  until: "start" | "end",
+): Promise<Result<void, Problem>> {
   for (const provider of providers) {
-    const done = await provider.settle?.(context);
+    const done = await provider.settle?.(context, until);
     if (done !== undefined && !done.ok) return done;
   }
   return success(undefined);

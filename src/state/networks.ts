@@ -74,8 +74,10 @@ export async function writeNetworks(
 ): Promise<void> {
   const path = networksFile(paths, projectId);
   if (Object.keys(record.networks).length === 0) return files.remove(path);
+  const text = `${JSON.stringify(record)}\n`;
+  if (files.readText(path) === text) return;
   files.makeDirectory(projectPath(paths, projectId), 0o711);
-  files.replace(path, `${JSON.stringify(record)}\n`);
+  files.replace(path, text);
 }
 
 /** Those of all other projects of this caller. */

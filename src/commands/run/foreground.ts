@@ -137,7 +137,7 @@ async function build({ providers, foreground }: Registry, stage: Stage): Promise
     if (part !== undefined) contributions.push(part.value);
   }
   for (const provider of providers) {
-    const settled = await provider.settle?.(context);
+    const settled = await provider.settle?.(context, "end");
     if (settled?.ok === false) return settled;
   }
   return await foreground.bundle({ environment, contributions, containerId, directory, terminal }, context);

@@ -3,7 +3,7 @@ import type { Problem } from "../../model/source.ts";
 import { asNativeError, errorOf, type NativeOutcome, problemOf } from "../../native/native.ts";
 import { readContainerState } from "../../native/state.ts";
 import { containerIdOf, containersPath, projectPath } from "../../state/paths.ts";
-import type { Context, Created, CreateRequest, Launcher } from "../provider.ts";
+import type { Context, Contribution, Created, CreateRequest, Launcher } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { writeBundle } from "./bundle.ts";
 import { readProcess } from "./processes.ts";
@@ -72,6 +72,13 @@ async function create(
     if (prepared.ok) ready.set(containerIdOf(context.project.id, name), prepared.value);
     else results.set(name, prepared);
   }
+  // After all bundles: what they name came about while they were written.
+  for (const { environment, contributions } of requests) {
+    const whole = await allReady(contributions);
+    if (whole.ok) continue;
+    ready.delete(containerIdOf(context.project.id, environment.name));
+    results.set(environment.name, whole);
+  }
   if (ready.size === 0) return results;
   const items = [...ready].map(([id, { bundle, secrets: env }]) => ({ id, bundle, env }));
   const outcome = await tools.native.run(["run", "--supervise", "--hold", "--batch", "-"], {
@@ -91,6 +98,14 @@ async function create(
     results.set(name, failure({ ...problemOf(error, `${name} cannot be created`), place }));
   }
   return results;
+}
+
+async function allReady(contributions: readonly Contribution[]): Promise<Result<void, Problem>> {
+  for (const { ready } of contributions) {
+    const done = await ready;
+    if (done?.ok === false) return done;
+  }
+  return success(undefined);
 }
 
 async function makeReady(

@@ -9,21 +9,26 @@ import { layoutOf } from "./layout.ts";
 import { isAliveOutlet, usesHostInstead } from "./outlet.ts";
 import { nothingRunning, readRunning, writeRunning } from "./running.ts";
 import { surroundings } from "./surroundings.ts";
-import { dropRules, setRules } from "./table.ts";
+import { dropRules, type Ruled, readBack, setRules } from "./table.ts";
 import { type Texts, textsFor, writeNames } from "./texts.ts";
 import type { NetworkTools } from "./tools.ts";
 import { connect } from "./way-out.ts";
 import { unwire, wire } from "./wiring.ts";
 import type { Firewalls, Work } from "./work.ts";
 
-/** Namespaces and links are there: containers may be made. */
+/** What is known of a network that comes about. */
 export interface Converged {
   readonly texts: Texts;
-  /** Rules and the way out, before anything runs in them. */
-  readonly rest: Promise<Result<void, Problem>>;
+  /** Namespaces and links, before a container can be in them. */
+  readonly links: Promise<Result<void, Problem>>;
+  /** These, rules and the way out, before anything runs. */
+  readonly use: Promise<Result<void, Problem>>;
+  /** All of it, also what is written down for the next command. */
+  readonly end: Promise<Result<void, Problem>>;
 }
 
-const nothing: Converged = { texts: () => ({}), rest: Promise.resolve(success(undefined)) };
+const finished = Promise.resolve(success(undefined));
+const nothing: Converged = { texts: () => ({}), links: finished, use: finished, end: finished };
 
 /**
  * Makes the project's networks what the environments need, from whatever is there: level-triggered,
@@ -71,9 +76,11 @@ export async function converge(
   const running = readRunning(tools, layout);
   const machine = { tools, layout, ground: ground.value };
   const work: Work = { tools, context, machine, record, known, up, firewalls, running };
-  const done = up.size === 0 ? await dismantle(work) : await build(work);
-  if (done.ok) await writeNetworks(tools, projectId, record);
-  return done;
+  if (up.size > 0) return success(build(work));
+  const gone = await dismantle(work);
+  if (!gone.ok) return gone;
+  await writeNetworks(tools, projectId, record);
+  return success(nothing);
 }
 
 /** Without root a process keeps the project's network; a new one when it is gone. */
@@ -98,32 +105,49 @@ async function groundFor(
   return success({ kind: "user", holder: holder.value });
 }
 
-/** Rules do not need the links, nor links them: they come about meanwhile. */
-async function build(work: Work): Promise<Result<Converged, Problem>> {
+/** Rules do not need the links, nor links them: they come about at the same time. */
+function build(work: Work): Converged {
   work.running = readRunning(work.tools, work.machine.layout);
-  const wiring = wire(work);
-  const rest = rulesAndWayOut(work, wiring);
-  const wired = await wiring;
-  if (!wired.ok) {
-    await rest;
-    return wired;
-  }
   const texts = textsFor(work);
-  writeNames(work, texts);
-  return success({ texts, rest });
+  const links = wireAndTell(work, texts);
+  const rules = setRules(work);
+  const use = rulesAndWayOut(work, { links, rules });
+  return { texts, links, use, end: ending(work, { use, rules }) };
 }
+
+async function wireAndTell(work: Work, texts: Texts): Promise<Result<void, Problem>> {
+  const wired = await wire(work);
+  if (!wired.ok) return wired;
+  writeNames(work, texts);
+  await writeNetworks(work.tools, work.context.project.id, work.record);
+  return success(undefined);
+}
+
+type Done = Promise<Result<void, Problem>>;
 
 /** Sockets are as the settings of the network were when they were made: so the way out comes after these. */
 async function rulesAndWayOut(
   work: Work,
-  wiring: Promise<Result<void, Problem>>,
-): Promise<Result<void, Problem>> {
-  for (const done of [await setRules(work), await wiring]) if (!done.ok) return done;
-  return await connect(work);
+  { links, rules }: { readonly links: Done; readonly rules: Promise<Result<Ruled, Problem>> },
+): Done {
+  const ruled = await rules;
+  const wired = await links;
+  if (!wired.ok) return wired;
+  return ruled.ok ? await connect(work) : ruled;
+}
+
+/** Containers need not wait for what is only noted. */
+async function ending(
+  work: Work,
+  { use, rules }: { readonly use: Done; readonly rules: Promise<Result<Ruled, Problem>> },
+): Done {
+  const ruled = await rules;
+  if (ruled.ok) await readBack(work, ruled.value);
+  return await use;
 }
 
 /** Everything of the project's networks goes; what of it is gone already is fine. */
-async function dismantle({ tools, machine, known, running }: Work): Promise<Result<Converged, Problem>> {
+async function dismantle({ tools, machine, known, running }: Work): Promise<Result<void, Problem>> {
   const { layout, ground } = machine;
   const { outlet } = running;
   if (outlet !== null && isAliveOutlet(tools, outlet)) tools.programs.kill(outlet.pid);
@@ -136,5 +160,5 @@ async function dismantle({ tools, machine, known, running }: Work): Promise<Resu
   }
   await tools.files.remove(layout.directory);
   await restoreForwarding(tools);
-  return success(nothing);
+  return success(undefined);
 }

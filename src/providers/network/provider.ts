@@ -47,11 +47,15 @@ const provider = (tools: NetworkTools, { gathered, beginners }: Memory): Provide
     gathered.set(id, done.value);
     return success(undefined);
   },
-  settle: async (context) => (await gathered.get(context.project.id)?.rest) ?? success(undefined),
+  async settle(context, until) {
+    const converged = gathered.get(context.project.id);
+    return (await (until === "start" ? converged?.use : converged?.end)) ?? success(undefined);
+  },
   async contribute(environment, context) {
     const directory = join(environmentPaths(tools.paths, context.project.id, environment.name).bundle, "etc");
     // Only `gather` knows the others on its networks.
-    const named = gathered.get(context.project.id)?.texts(environment.name) ?? {};
+    const { texts: namesOf, links } = gathered.get(context.project.id) ?? {};
+    const named = namesOf?.(environment.name) ?? {};
     const texts = { ...filesOf(tools, environment), ...named };
     const written = await attempt(`/etc/hosts of ${environment.name} cannot be written`, () => {
       trees.makeDirectory(directory, 0o755);
@@ -66,7 +70,11 @@ const provider = (tools: NetworkTools, { gathered, beginners }: Memory): Provide
         options: ["bind", "nosuid", "nodev"],
       }),
     );
-    return success({ mounts, ...ownNetwork(tools, environment, context) });
+    return success({
+      mounts,
+      ...(links ? { ready: links } : {}),
+      ...ownNetwork(tools, environment, context),
+    });
   },
   async change(environment, fields, context, container) {
     const { name, hostname, isolation } = environment;

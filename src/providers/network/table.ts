@@ -7,22 +7,30 @@ import { readResolvers } from "./names.ts";
 import { rulesOf } from "./rules.ts";
 import { keep, type Work } from "./work.ts";
 
+/** The rules as they were given, when they are new; else what the kernel has. */
+export type Ruled = { readonly given: string } | { readonly found: Look };
+
 /**
  * The project's table is replaced when it is not what the kernel has. It names interfaces, which need not
  * be there yet.
  */
-export async function setRules(work: Work): Promise<Result<void, Problem>> {
+export async function setRules(work: Work): Promise<Result<Ruled, Problem>> {
   const { machine, running } = work;
-  const text = rulesFor(work);
+  const given = rulesFor(work);
   // Nothing of ours to look at before the first time.
-  const before = running.rules === "" ? null : await look(work);
-  if (before !== null && text === running.rules && before.table === running.listing)
-    return await tell(work, before);
-  const set = await runThere(machine, "nft", { args: ["-f", "-"], input: text });
-  if (!set.ok) return set;
-  const after = await look(work);
-  keep(work, { rules: text, listing: after.table ?? "" });
-  return await tell(work, after);
+  const found = running.rules === "" ? null : await look(work);
+  if (found !== null && given === running.rules && found.table === running.listing) return success({ found });
+  const set = await runThere(machine, "nft", { args: ["-f", "-"], input: given });
+  return set.ok ? success({ given }) : set;
+}
+
+/** Writes down how the kernel lists what it was given, and tells who is in the way. */
+export async function readBack(work: Work, ruled: Ruled): Promise<void> {
+  const found = "found" in ruled ? ruled.found : await look(work);
+  if ("given" in ruled) keep(work, { rules: ruled.given, listing: found.table ?? "" });
+  const { tools, context } = work;
+  const blockers = found.ruleset === null ? [] : await blockersBeside(tools, found.ruleset);
+  for (const blocker of blockers) context.report({ kind: "notice", notice: tellOf(blocker) });
 }
 
 /** No table any more; none is fine. */
@@ -57,12 +65,6 @@ async function look({ machine, firewalls }: Work): Promise<Look> {
 /** As `nft list table` prints it: only the line that ends a table begins with a brace. Pure. */
 export const tableIn = (ruleset: string, name: string): string | null =>
   new RegExp(`^table inet ${name} \\{\\n[\\s\\S]*?^\\}\\n`, "m").exec(ruleset)?.[0] ?? null;
-
-async function tell({ tools, context }: Work, { ruleset }: Look): Promise<Result<void, Problem>> {
-  const blockers = ruleset === null ? [] : await blockersBeside(tools, ruleset);
-  for (const blocker of blockers) context.report({ kind: "notice", notice: tellOf(blocker) });
-  return success(undefined);
-}
 
 function rulesFor({ machine, record, up }: Work): string {
   const { layout, ground } = machine;
