@@ -40,7 +40,11 @@ export const realFiles: Files = {
   replaceDurably,
   create: (path, text) => writeFileSync(path, text, { flag: "wx", mode: 0o644 }),
   append: (path, text) => appendFileSync(path, text, { mode: 0o600 }),
-  remove: (path) => rm(path, { recursive: true, force: true }),
+  // Mostly nothing is there: then loading what removes trees would be all of the work.
+  async remove(path) {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+      await rm(path, { recursive: true, force: true });
+  },
 };
 
 async function replaceDurably(path: string, text: string): Promise<void> {
