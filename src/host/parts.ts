@@ -1,5 +1,5 @@
 /** Parts of the program that only some starts go through: what V8 compiled for them is kept as well. */
-export type Part = "gpus";
+export type Part = "gpus" | "images";
 
 const used = new Set<Part>();
 

@@ -1,3 +1,4 @@
+import { usePart } from "../../../host/parts.ts";
 import { trees } from "../../../host/trees.ts";
 import type { Environment, Rootfs } from "../../../model/environment.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
@@ -114,6 +115,7 @@ const storedRecord = (tools: Tools, { digest }: ImageRoot) =>
 function storedStack(tools: Tools, rootfs: ImageRoot): Stack | null {
   const record = storedRecord(tools, rootfs);
   if (record === null) return null;
+  usePart("images");
   leaseLayers(tools, record.layers);
   return imageStack(tools, record);
 }
