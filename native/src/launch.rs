@@ -24,6 +24,7 @@ pub mod namespaces;
 pub mod options;
 mod overlay;
 mod parent;
+mod place;
 pub mod plan;
 mod reaper;
 mod rootfs;

@@ -8,6 +8,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, WaitIdOptions};
 
 use super::channel::{Channel, Message};
+use super::place::{self, Place};
 use super::{hooks, init, listener, plan, userns};
 use crate::cgroup::{self, Cgroups};
 use crate::error::{Context, Error, Result};
@@ -248,7 +249,7 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         let init = Process::of(pid).ok_or_else(ended)?;
         let (resources, asked) = (
             config.linux.resources.as_ref(),
-            cgroup_request(request, &config),
+            place::wanted(request, &config),
         );
         let unit = Cgroups::create_unit(unit, init, &asked, resources);
         made.cgroups = Some(unit.map_err(|error| first_word(&ours, error))?);
@@ -279,53 +280,6 @@ fn build(request: &Request, config: Config, directory: &Path, made: &mut Made) -
         channel: ours,
         root: request.root.to_path_buf(),
     })
-}
-
-/// Where the container goes.
-enum Place {
-    Made(Cgroups),
-    /// systemd makes it around a process that is there.
-    Unit(cgroup::Unit),
-}
-
-impl Place {
-    fn prepare(request: &Request, config: &Config) -> Result<Self> {
-        let asked = cgroup_request(request, config);
-        match request.cgroups {
-            cgroup::Manager::Cgroupfs => {
-                Cgroups::create(&asked, config.linux.resources.as_ref()).map(Self::Made)
-            }
-            cgroup::Manager::Systemd => asked.unit().map(Self::Unit),
-        }
-    }
-
-    /// What an init with its parent's ids has to wait for.
-    fn admission(&self, born_in_v2: bool) -> plan::Admission {
-        match self {
-            Self::Made(cgroups) if born_in_v2 && cgroups.only_v2() => plan::Admission::None,
-            Self::Made(_) | Self::Unit(_) => plan::Admission::Cgroups,
-        }
-    }
-
-    /// Puts what is made where it is undone after an error; what is still to be made comes back.
-    fn keep(self, made: &mut Option<Cgroups>) -> Option<cgroup::Unit> {
-        match self {
-            Self::Made(cgroups) => {
-                *made = Some(cgroups);
-                None
-            }
-            Self::Unit(unit) => Some(unit),
-        }
-    }
-}
-
-fn cgroup_request<'a>(request: &Request<'a>, config: &'a Config) -> cgroup::Request<'a> {
-    cgroup::Request {
-        path: config.linux.cgroups_path.as_deref(),
-        id: request.id,
-        rootless: cgroup::unprivileged(),
-        annotations: &config.annotations,
-    }
 }
 
 /// Makes the process that becomes init; None: this is it. A user namespace that exists must be
