@@ -22,8 +22,9 @@ export default defineConfig({
           globalSetup: ["test/e2e/support/global-setup.ts"],
           // Real containers on one machine: the limits and the clean-up checks are the machine's.
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          // What hangs is to fail; what is slow on a busy machine is not.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

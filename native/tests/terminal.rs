@@ -67,7 +67,7 @@ impl Screen {
 
     /// Reads until `text` comes; gives what came before, and forgets both.
     fn until(&mut self, text: &str) -> String {
-        let end = std::time::Instant::now() + Duration::from_secs(10);
+        let end = std::time::Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(at) = self.seen.find(text) {
                 let before = self.seen[..at].to_owned();

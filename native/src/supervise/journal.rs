@@ -62,7 +62,8 @@ struct Line<'a> {
     facts: Facts<'a>,
 }
 
-/// Adds a line. A disk that refuses it keeps nothing else from happening.
+/// Adds a line. A disk that refuses it keeps nothing else from happening. What the status says too
+/// is told here first.
 pub fn tell(events: Option<&Events>, container: &str, kind: Kind, facts: Facts<'_>) {
     let Some(events) = events else { return };
     let line = Line {

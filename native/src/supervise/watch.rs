@@ -110,14 +110,15 @@ impl Supervisor {
         let before = health.status;
         let news = health.take(answer, Instant::now());
         let after = health.status;
-        if news {
-            self.write_status(status::State::Running);
-        }
         match after {
             _ if before == after => {}
             health::Status::Healthy => self.tell(Kind::Healthy),
             health::Status::Unhealthy => self.tell(Kind::Unhealthy),
             health::Status::Starting => {}
+        }
+        // Last: who finds it in the status finds its event too.
+        if news {
+            self.write_status(status::State::Running);
         }
     }
 

@@ -56,9 +56,9 @@ export function terminal(at: World): Terminal {
   };
 }
 
-/** Waits until `look` gives a matching text. Throws with the last text after 15 s. */
+/** Waits until `look` gives a matching text. Throws with the last text after 45 s. */
 export function waitFor(look: () => string, pattern: RegExp): string {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 45_000;
   for (;;) {
     const text = look();
     if (pattern.test(text)) return text;
