@@ -11,6 +11,8 @@ export interface Timed {
 /** Medians of the counted runs; null where nothing was measured. */
 export interface Figures {
   readonly wallMs: number | null;
+  /** Of the counted runs, in their order. */
+  readonly walls: readonly number[];
   readonly firstMs: number | null;
   readonly rssKiB: number | null;
   readonly runs: number;
@@ -49,17 +51,29 @@ export function time(
 
 function figures(raw: Raw | undefined): Figures {
   return {
-    wallMs: median(raw?.wall ?? [], 1e6),
-    firstMs: median(raw?.first ?? [], 1e6),
-    rssKiB: median(raw?.rss ?? [], 1),
+    wallMs: median(scaled(raw?.wall, 1e6)),
+    walls: scaled(raw?.wall, 1e6),
+    firstMs: median(scaled(raw?.first, 1e6)),
+    rssKiB: median(raw?.rss ?? []),
     runs: raw?.wall.length ?? 0,
     failed: raw?.failed ?? 0,
     error: raw?.error ?? "",
   };
 }
 
-function median(values: readonly number[], unit: number): number | null {
-  if (values.length === 0) return null;
+/**
+ * Median of what the second took more than the first in the same round: a machine whose speed drifts from
+ * round to round does not blur it as it blurs the difference of two medians. Null when a run failed.
+ */
+export function pairedDifference(before: Figures | undefined, after: Figures | undefined): number | null {
+  if (!before || !after || before.failed + after.failed > 0) return null;
+  return median(after.walls.map((wall, round) => wall - (before.walls[round] ?? Number.NaN)));
+}
+
+const scaled = (values: readonly number[] | undefined, unit: number): readonly number[] =>
+  (values ?? []).map((value) => value / unit);
+
+function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[Math.floor(sorted.length / 2)] as number) / unit;
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
 }

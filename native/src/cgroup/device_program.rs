@@ -1,4 +1,11 @@
 //! Device rules as a BPF program for a v2 cgroup.
+//!
+//! The kernel checks a program at each load, path by path, and takes longer for that than for all the
+//! rest of a container's start when the paths are many. So a rule is one comparison where it can
+//! be, what matches jumps away, and what does not match falls through: the checker then goes over
+//! the whole chain once, knowing nothing of the numbers, and all that comes later is a case of that.
+
+use std::collections::BTreeMap;
 
 use super::devices::Rule;
 use crate::spec::resources::DeviceKind;
@@ -12,79 +19,199 @@ const KIND: u8 = 2;
 const ACCESS: u8 = 3;
 const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
+/// Both numbers in one, as in the kernel's dev_t.
+const NUMBER: u8 = 6;
 
-// Codes. Comparisons are of 32 bits.
+// Codes. Calculations and comparisons are of 32 bits.
 const LOAD_WORD: u8 = 0x61;
 const AND: u8 = 0x54;
+const OR_REGISTER: u8 = 0x4c;
+const SHIFT_LEFT: u8 = 0x64;
 const SHIFT_RIGHT: u8 = 0x74;
 const SET: u8 = 0xb7;
+const COPY: u8 = 0xbc;
 const EXIT: u8 = 0x95;
 const JUMP: u8 = 0x05;
-const IF_NOT_EQUAL: u8 = 0x56;
+const IF_EQUAL: u8 = 0x16;
 const IF_ANY_BIT: u8 = 0x46;
 
 // Of linux/bpf.h.
 const BLOCK: u32 = 1;
-const CHARACTER: u32 = 2;
 const MKNOD: u32 = 1;
 const READ: u32 = 2;
 const WRITE: u32 = 4;
+const EVERY: u32 = MKNOD | READ | WRITE;
 
-/// Looks at the rules from the last to the first. A rule decides the accesses that it names; the
-/// request is allowed when all of its accesses are. What no rule decides is forbidden.
-pub fn program(rules: &[Rule]) -> Vec<Instruction> {
-    let load = |to, offset| Instruction {
-        offset,
-        ..instruction(LOAD_WORD, to | REQUEST << 4, 0)
-    };
-    let mut program = vec![
-        load(KIND, 0),
-        instruction(AND, KIND, 0xffff),
-        load(ACCESS, 0),
-        instruction(SHIFT_RIGHT, ACCESS, 16),
-        load(MAJOR, 4),
-        load(MINOR, 8),
-    ];
-    for rule in rules.iter().rev() {
-        program.extend(block(rule));
-    }
-    program.extend(end_with(0));
-    program
+/// Bits of a minor number in the kernel's dev_t (MINORBITS of linux/kdev_t.h); a major has the
+/// other 12.
+const MINOR_BITS: u32 = 20;
+
+/// Where a jump goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Allow,
+    Deny,
+    /// The rules for block devices.
+    Blocks,
+    /// Over that many instructions.
+    Over(usize),
 }
 
-/// The instructions of one rule; what does not match goes on behind them.
-fn block(rule: &Rule) -> Vec<Instruction> {
-    let access = access(rule);
-    let decide = if rule.allow {
-        let [set, exit] = end_with(1);
-        vec![
-            instruction(AND, ACCESS, !access),
-            skip(instruction(IF_NOT_EQUAL, ACCESS, 0), 2),
-            set,
-            exit,
-        ]
-    } else {
-        let [set, exit] = end_with(0);
-        vec![
-            skip(instruction(IF_ANY_BIT, ACCESS, access), 1),
-            skip(instruction(JUMP, 0, 0), 2),
-            set,
-            exit,
-        ]
+type Line = (Instruction, Option<Target>);
+
+/// Looks at the rules from the last to the first. A rule decides the accesses that it names; the
+/// request is allowed when all of its accesses are. What no rule decides is forbidden. `None`:
+/// more rules than jumps reach over.
+pub fn program(rules: &[Rule]) -> Option<Vec<Instruction>> {
+    let load = |to, offset| Instruction {
+        offset,
+        ..instruction(LOAD_WORD, to, REQUEST, 0)
     };
-    let kind = match rule.kind {
-        DeviceKind::All => None,
-        DeviceKind::Block => Some(BLOCK),
-        DeviceKind::Character => Some(CHARACTER),
+    let plain = |instruction| (instruction, None);
+    let mut lines: Vec<Line> = [
+        load(KIND, 0),
+        immediate(AND, KIND, 0xffff),
+        load(ACCESS, 0),
+        immediate(SHIFT_RIGHT, ACCESS, 16),
+        load(MAJOR, 4),
+        load(MINOR, 8),
+        instruction(COPY, NUMBER, MAJOR, 0),
+        immediate(SHIFT_LEFT, NUMBER, MINOR_BITS),
+        instruction(OR_REGISTER, NUMBER, MINOR, 0),
+    ]
+    .map(plain)
+    .into();
+    let rules = effective(rules);
+    lines.push((immediate(IF_EQUAL, KIND, BLOCK), Some(Target::Blocks)));
+    lines.extend(chain(&rules, DeviceKind::Character));
+    let blocks = lines.len();
+    lines.extend(chain(&rules, DeviceKind::Block));
+    let deny = lines.len();
+    // Of code that nothing leads to the kernel makes an error.
+    let leads_to = |wanted| lines.iter().any(|(_, target)| *target == Some(wanted));
+    let (denies, allows) = (leads_to(Target::Deny), leads_to(Target::Allow));
+    if denies {
+        lines.extend(end_with(0).map(plain));
+    }
+    let allow = lines.len();
+    if allows {
+        lines.extend(end_with(1).map(plain));
+    }
+    let place = |at: usize, target| match target {
+        Target::Allow => allow,
+        Target::Deny => deny,
+        Target::Blocks => blocks,
+        Target::Over(count) => at + 1 + count,
     };
-    let mut block = decide;
-    for (register, wanted) in [(MINOR, rule.minor), (MAJOR, rule.major), (KIND, kind)] {
-        if let Some(wanted) = wanted {
-            let length = block.len();
-            block.insert(0, skip(instruction(IF_NOT_EQUAL, register, wanted), length));
+    let resolve = |(at, (instruction, target)): (usize, Line)| {
+        let offset = match target {
+            None => instruction.offset,
+            Some(target) => i16::try_from(place(at, target) - at - 1).ok()?,
+        };
+        Some(Instruction {
+            offset,
+            ..instruction
+        })
+    };
+    lines.into_iter().enumerate().map(resolve).collect()
+}
+
+/// The last first, without those that later ones leave nothing to decide.
+fn effective(rules: &[Rule]) -> Vec<&Rule> {
+    let mut decided: BTreeMap<(DeviceKind, Option<u32>, Option<u32>), u32> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for rule in rules.iter().rev() {
+        let mut left = access(rule);
+        for kind in [DeviceKind::All, rule.kind] {
+            for major in [None, rule.major] {
+                for minor in [None, rule.minor] {
+                    left &= !decided.get(&(kind, major, minor)).unwrap_or(&0);
+                }
+            }
+        }
+        if left != 0 {
+            kept.push(rule);
+            *decided
+                .entry((rule.kind, rule.major, rule.minor))
+                .or_default() |= left;
         }
     }
+    kept
+}
+
+/// The rules that are about devices of a kind, and what is done when none has decided.
+fn chain(rules: &[&Rule], kind: DeviceKind) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    // Accesses that may still be undecided.
+    let mut open = EVERY;
+    for rule in rules {
+        if rule.kind != DeviceKind::All && rule.kind != kind {
+            continue;
+        }
+        lines.extend(block(rule, open));
+        if rule.major.is_none() && rule.minor.is_none() {
+            open &= !access(rule);
+        }
+        // What comes behind is never reached.
+        if open == 0 {
+            return lines;
+        }
+    }
+    lines.push((immediate(JUMP, 0, 0), Some(Target::Deny)));
+    lines
+}
+
+/// The instructions of one rule, where some of the `open` accesses are undecided and no others.
+fn block(rule: &Rule, open: u32) -> Vec<Line> {
+    let Some(condition) = condition(rule) else {
+        return Vec::new();
+    };
+    let access = access(rule) & open;
+    if access == 0 {
+        return Vec::new();
+    }
+    let end = if rule.allow {
+        Target::Allow
+    } else {
+        Target::Deny
+    };
+    if access == open {
+        let decided = condition.unwrap_or(immediate(JUMP, 0, 0));
+        return vec![(decided, Some(end))];
+    }
+    let decide = if rule.allow {
+        vec![
+            (immediate(AND, ACCESS, !access), None),
+            (immediate(IF_EQUAL, ACCESS, 0), Some(end)),
+        ]
+    } else {
+        vec![(immediate(IF_ANY_BIT, ACCESS, access), Some(end))]
+    };
+    let over = Target::Over(decide.len());
+    let mut block = match condition {
+        None => Vec::new(),
+        Some(condition) => vec![
+            (condition, Some(Target::Over(1))),
+            (immediate(JUMP, 0, 0), Some(over)),
+        ],
+    };
+    block.extend(decide);
     block
+}
+
+/// What is compared. `None` of it: nothing, every number matches. `None`: no device has such numbers.
+fn condition(rule: &Rule) -> Option<Option<Instruction>> {
+    let is = |bits: u32, number: Option<u32>| number.is_none_or(|number| number >> bits == 0);
+    if !is(32 - MINOR_BITS, rule.major) || !is(MINOR_BITS, rule.minor) {
+        return None;
+    }
+    let (register, wanted) = match (rule.major, rule.minor) {
+        (None, None) => return Some(None),
+        (Some(major), None) => (MAJOR, major),
+        (None, Some(minor)) => (MINOR, minor),
+        (Some(major), Some(minor)) => (NUMBER, major << MINOR_BITS | minor),
+    };
+    Some(Some(immediate(IF_EQUAL, register, wanted)))
 }
 
 fn access(rule: &Rule) -> u32 {
@@ -96,23 +223,19 @@ fn access(rule: &Rule) -> u32 {
 }
 
 fn end_with(result: u32) -> [Instruction; 2] {
-    [instruction(SET, RESULT, result), instruction(EXIT, 0, 0)]
+    [immediate(SET, RESULT, result), immediate(EXIT, 0, 0)]
 }
 
-fn instruction(code: u8, registers: u8, immediate: u32) -> Instruction {
+fn immediate(code: u8, register: u8, value: u32) -> Instruction {
+    instruction(code, register, 0, value)
+}
+
+fn instruction(code: u8, to: u8, from: u8, value: u32) -> Instruction {
     Instruction {
         code,
-        registers,
+        registers: to | from << 4,
         offset: 0,
-        immediate: immediate.cast_signed(),
-    }
-}
-
-/// The jump goes over `count` instructions; a block has at most seven.
-fn skip(jump: Instruction, count: usize) -> Instruction {
-    Instruction {
-        offset: i16::try_from(count).unwrap_or(i16::MAX),
-        ..jump
+        immediate: value.cast_signed(),
     }
 }
 

@@ -82,7 +82,9 @@ fn apply(cgroups: &Cgroups, rules: &[Rule]) -> Result<()> {
     );
     let subject = directory.display().to_string();
     let cgroup = opened.at("open cgroup", subject.clone())?;
-    sys::bpf::set_device_program(cgroup.as_fd(), &device_program::program(rules))
+    let program = device_program::program(rules)
+        .ok_or_else(|| Error::new("set device rules", FIELD, "there are too many"))?;
+    sys::bpf::set_device_program(cgroup.as_fd(), &program)
         .at("set device rules", subject)
         .map_err(|error| {
             error.hint(

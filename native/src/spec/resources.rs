@@ -122,7 +122,7 @@ pub struct DeviceRule {
     pub access: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum DeviceKind {
     #[default]
     #[serde(rename = "a")]

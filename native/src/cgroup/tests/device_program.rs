@@ -2,7 +2,7 @@ use super::*;
 
 /// Runs a program as the kernel does; an unknown instruction is a panic.
 fn run(program: &[Instruction], kind: u32, access: u32, (major, minor): (u32, u32)) -> u32 {
-    let mut registers = [0_u32; 6];
+    let mut registers = [0_u32; 7];
     let mut at = 0;
     loop {
         let Instruction {
@@ -11,17 +11,21 @@ fn run(program: &[Instruction], kind: u32, access: u32, (major, minor): (u32, u3
             offset,
             immediate,
         } = program[at];
-        let (target, value) = (usize::from(pair & 15), immediate.cast_unsigned());
+        let (target, source) = (usize::from(pair & 15), usize::from(pair >> 4));
+        let value = immediate.cast_unsigned();
         let jump = usize::try_from(offset).unwrap();
         at += 1;
         match code {
             LOAD_WORD => registers[target] = [access << 16 | kind, major, minor][jump / 4],
             AND => registers[target] &= value,
+            OR_REGISTER => registers[target] |= registers[source],
+            COPY => registers[target] = registers[source],
+            SHIFT_LEFT => registers[target] <<= value,
             SHIFT_RIGHT => registers[target] >>= value,
             SET => registers[target] = value,
             EXIT => return registers[0],
             JUMP => at += jump,
-            IF_NOT_EQUAL => at += if registers[target] == value { 0 } else { jump },
+            IF_EQUAL => at += if registers[target] == value { jump } else { 0 },
             IF_ANY_BIT => {
                 at += if registers[target] & value == 0 {
                     0
@@ -32,6 +36,25 @@ fn run(program: &[Instruction], kind: u32, access: u32, (major, minor): (u32, u3
             code => panic!("code {code:#x}"),
         }
     }
+}
+
+/// The kernel refuses a program with others.
+fn every_instruction_is_reached(program: &[Instruction]) -> bool {
+    let mut reached = vec![false; program.len()];
+    reached[0] = true;
+    for at in 0..program.len() {
+        let Instruction { code, offset, .. } = program[at];
+        if !reached[at] {
+            return false;
+        }
+        if matches!(code, JUMP | IF_EQUAL | IF_ANY_BIT) {
+            reached[at + 1 + usize::try_from(offset).unwrap()] = true;
+        }
+        if !matches!(code, JUMP | EXIT) {
+            reached[at + 1] = true;
+        }
+    }
+    true
 }
 
 /// Each access by itself: the last rule that names it decides.
@@ -65,25 +88,28 @@ fn every_request_is_decided_as_the_rules_read() {
         (state >> 16) % end
     };
     let mut allowed = 0;
-    for _ in 0..300 {
+    for _ in 0..1000 {
         let rules: Vec<Rule> = (0..random(9))
             .map(|_| Rule {
                 allow: random(2) == 0,
                 kind: [DeviceKind::All, DeviceKind::Block, DeviceKind::Character]
                     [random(3) as usize],
-                major: (random(2) == 0).then_some([1, 2, u32::MAX][random(3) as usize]),
-                minor: (random(2) == 0).then_some(random(3)),
+                major: (random(2) == 0)
+                    .then_some([1, 2, 0xfff, 0x1001, u32::MAX][random(5) as usize]),
+                minor: (random(2) == 0)
+                    .then_some([0, 1, 2, 0xf_ffff, 0x10_0001][random(5) as usize]),
                 read: random(2) == 0,
                 write: random(2) == 0,
                 mknod: random(2) == 0,
             })
             .collect();
-        let program = program(&rules);
+        let program = program(&rules).unwrap();
+        assert!(every_instruction_is_reached(&program), "{rules:?}");
         for (kind, wanted) in [1, 2]
             .into_iter()
             .flat_map(|kind| (1..8).map(move |wanted| (kind, wanted)))
         {
-            for number in [(1, 0), (1, 2), (2, 1), (3, 0), (u32::MAX, 1)] {
+            for number in [(1, 0), (1, 2), (2, 1), (3, 0), (0xfff, 1), (1, 0xf_ffff)] {
                 let result = run(&program, kind, wanted, number);
                 assert_eq!(
                     result,
@@ -95,4 +121,37 @@ fn every_request_is_decided_as_the_rules_read() {
         }
     }
     assert!(allowed > 1000, "{allowed}");
+}
+
+fn allow(major: u32, minor: u32) -> Rule {
+    Rule {
+        allow: true,
+        kind: DeviceKind::Character,
+        major: Some(major),
+        minor: Some(minor),
+        read: true,
+        write: true,
+        mknod: true,
+    }
+}
+
+#[test]
+fn a_rule_for_one_device_is_one_instruction_and_said_twice_it_is_none() {
+    let length = |rules: &[Rule]| program(rules).unwrap().len();
+    let rules: Vec<Rule> = (0..100).map(|minor| allow(195, minor)).collect();
+    assert_eq!(length(&rules), length(&rules[..1]) + 99);
+    assert_eq!(length(&[&rules[..], &rules[..]].concat()), length(&rules));
+    let read = Rule {
+        write: false,
+        ..rules[0]
+    };
+    assert_eq!(length(&[read, rules[0]]), length(&[rules[0]]));
+    assert!(length(&[rules[0], read]) > length(&[rules[0]]));
+}
+
+#[test]
+fn too_many_rules_are_no_program_that_jumps_elsewhere() {
+    let rules: Vec<Rule> = (0..33_000).map(|minor| allow(7, minor)).collect();
+    assert!(program(&rules[..32_000]).is_some());
+    assert!(program(&rules).is_none());
 }

@@ -247,6 +247,16 @@ fn device_rules_hold_and_change_in_v1_and_v2() {
     let kmsg = read(
         r#"{"devices": [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]}"#,
     );
+    let mixed = read(
+        r#"{"devices": [
+            {"allow": false, "access": "rwm"},
+            {"allow": true, "type": "c", "major": 1, "access": "r"},
+            {"allow": true, "type": "c", "major": 10, "minor": 200, "access": "rw"},
+            {"allow": true, "type": "c", "major": 4000, "minor": 1000000},
+            {"allow": true, "type": "b", "major": 7, "access": "w"},
+            {"allow": false, "type": "b", "major": 7, "minor": 3, "access": "w"}
+        ]}"#,
+    );
     for cgroups in [Some(made.0.clone()), v2].into_iter().flatten() {
         cgroups.set(&none, false).unwrap();
         assert!(read_device(&cgroups, "/dev/zero"));
@@ -256,6 +266,8 @@ fn device_rules_hold_and_change_in_v1_and_v2() {
         cgroups.set(&none, false).unwrap();
         assert!(!read_device(&cgroups, "/dev/kmsg"));
         cgroups.set(&kmsg, false).unwrap();
+        cgroups.set(&mixed, false).unwrap();
+        assert!(read_device(&cgroups, "/dev/kmsg"));
     }
 }
 
