@@ -1,13 +1,18 @@
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import type { Gpu, MigDevice, Node } from "./model.ts";
-import { parseAccess, parseInformation, parseMigMinors } from "./procfs.ts";
+import { isNumber, parseAccess, parseInformation, parseMigMinors } from "./procfs.ts";
 
 const gpusPath = "/proc/driver/nvidia/gpus";
 
 /** All GPUs in the order of their PCI addresses. Nothing is opened: that may take seconds. */
 export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>): readonly Gpu[] {
   const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
-  const minors = parseMigMinors(tree.text("/proc/driver/nvidia-caps/mig-minors") ?? "");
+  // Hundreds of lines, for the few drivers that do not say it elsewhere.
+  let minors: ReadonlyMap<string, number> | null = null;
+  const minorOf = (name: string) => {
+    minors ??= parseMigMinors(tree.text("/proc/driver/nvidia-caps/mig-minors") ?? "");
+    return minors.get(name);
+  };
   const capabilities = new Set(tree.list("/proc/driver/nvidia/capabilities"));
   return tree.list(gpusPath).flatMap((address, index): readonly Gpu[] => {
     const text = tree.text(`${gpusPath}/${address}/information`);
@@ -26,7 +31,7 @@ export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>):
         node: { path: `/dev/nvidia${minor}`, major, minor },
         drm: drmNodes(tree, busId, majors.get("drm") ?? 226),
         mig: capabilities.has(`gpu${minor}`)
-          ? migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minors })
+          ? migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minorOf })
           : null,
       },
     ];
@@ -34,14 +39,17 @@ export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>):
 }
 
 /** NVML writes a domain of eight digits, the kernel one of four. */
-export const shortAddress = (address: string): string =>
-  address.toLowerCase().replace(/^0000(?=[0-9a-f]{4}:)/, "");
+export function shortAddress(address: string): string {
+  const lower = address.toLowerCase();
+  return lower.startsWith("0000") && lower[8] === ":" ? lower.slice(4) : lower;
+}
 
 /** The number in the name is the minor: the kernel makes the one of the other. */
 function drmNodes(tree: DriverTree, busId: string, major: number): readonly Node[] {
   return tree.list(`/sys/bus/pci/devices/${busId}/drm`).flatMap((name): readonly Node[] => {
-    const [, minor] = /^(?:card|renderD)(\d+)$/.exec(name) ?? [];
-    if (minor === undefined) return [];
+    const kind = ["card", "renderD"].find((kind) => name.startsWith(kind));
+    const minor = name.slice(kind?.length);
+    if (kind === undefined || !isNumber(minor)) return [];
     return [{ path: `/dev/dri/${name}`, major, minor: Number(minor) }];
   });
 }
@@ -51,7 +59,8 @@ interface MigSource {
   readonly minor: number;
   /** Of nvidia-caps; null: the driver has none. */
   readonly major: number | null;
-  readonly minors: ReadonlyMap<string, number>;
+  /** Of a capability by its name in mig-minors. */
+  readonly minorOf: (name: string) => number | undefined;
 }
 
 function migDevices(tree: DriverTree, source: MigSource): readonly MigDevice[] | null {
@@ -62,7 +71,7 @@ function migDevices(tree: DriverTree, source: MigSource): readonly MigDevice[] |
   const cap = (name: string): Node | null => {
     const minor =
       parseAccess(tree.text(`/proc/driver/nvidia/capabilities/${name.replace("/", "/mig/")}`) ?? "") ??
-      source.minors.get(name);
+      source.minorOf(name);
     if (minor === undefined || minor === null) return null;
     return { path: `/dev/nvidia-caps/nvidia-cap${minor}`, major, minor };
   };

@@ -1,4 +1,7 @@
-/** Texts of /proc/driver/nvidia and /proc/devices, parsed. Pure. */
+/**
+ * Texts of /proc/driver/nvidia and /proc/devices, parsed. Pure. What is read at every start is taken apart
+ * without regular expressions: V8 compiles each anew in every process, for longer than all the reading.
+ */
 
 /** The version in both forms of /proc/driver/nvidia/version, and of which kind the module is. */
 export function parseVersion(
@@ -13,9 +16,10 @@ export function parseVersion(
 /** Character devices of /proc/devices: name -> major. */
 export function parseDevices(text: string): ReadonlyMap<string, number> {
   const majors = new Map<string, number>();
-  for (const line of (text.split(/^Block devices:/m)[0] ?? "").split("\n")) {
-    const [, major, name] = /^\s*(\d+)\s+(\S+)$/.exec(line) ?? [];
-    if (major !== undefined && name !== undefined) majors.set(name, Number(major));
+  for (const line of text.split("\n")) {
+    if (line === "Block devices:") break;
+    const [major = "", name, more] = line.trim().split(" ");
+    if (name !== undefined && more === undefined && isNumber(major)) majors.set(name, Number(major));
   }
   return majors;
 }
@@ -40,11 +44,22 @@ export function parseInformation(text: string): Information {
   const minor = value("Device Minor");
   return {
     model: value("Model") ?? "unknown",
-    uuid: uuid === null || !/^GPU-[0-9a-f-]{36}$/.test(uuid) ? null : uuid,
+    uuid: uuid !== null && isUuid(uuid) ? uuid : null,
     busId: value("Bus Location"),
-    minor: minor !== null && /^\d+$/.test(minor) ? Number(minor) : null,
+    minor: minor !== null && isNumber(minor) ? Number(minor) : null,
     excluded: value("GPU Excluded") === "Yes",
   };
+}
+
+export const isNumber = (text: string): boolean => text !== "" && consistsOf(text, "0123456789");
+
+/** A GPU that was never opened has question marks. */
+const isUuid = (text: string): boolean =>
+  text.length === 40 && text.startsWith("GPU-") && consistsOf(text.slice(4), "0123456789abcdef-");
+
+function consistsOf(text: string, characters: string): boolean {
+  for (const character of text) if (!characters.includes(character)) return false;
+  return true;
 }
 
 /** `gpu0/gi7/access 66` of /proc/driver/nvidia-caps/mig-minors. */
