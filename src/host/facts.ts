@@ -9,11 +9,27 @@ export function readHostFacts(files: Files, self: Self): HostFacts {
   return {
     kernel: release(),
     arch: process.arch,
-    cpus: cpus().length,
+    cpus: countProcessors(files.readText("/sys/devices/system/cpu/online") ?? "") || cpus().length,
     memory: totalmem(),
     caller: readCaller(files, self),
     cgroup: readCgroupFacts(files, self),
   };
+}
+
+/**
+ * How many a list of the kernel's ("0-3,6") names; 0 when it is none. Node's own count reads the clock of
+ * each processor, which takes a tenth of a millisecond for every one.
+ */
+export function countProcessors(list: string): number {
+  let count = 0;
+  for (const range of list.trim().split(",")) {
+    const [first = Number.NaN, last = first] = range
+      .split("-")
+      .map((end) => (end === "" ? Number.NaN : Number(end)));
+    if (!(last >= first)) return 0;
+    count += last - first + 1;
+  }
+  return count;
 }
 
 export function readCaller(files: Files, self: Self): Caller {

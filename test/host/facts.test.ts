@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readCgroupFacts } from "../../src/host/cgroup.ts";
-import { idRanges, readCaller, readHostFacts } from "../../src/host/facts.ts";
+import { countProcessors, idRanges, readCaller, readHostFacts } from "../../src/host/facts.ts";
 import { realFiles } from "../../src/host/real-files.ts";
 import { currentSelf } from "../../src/host/self.ts";
 import { memoryFiles } from "./support/memory-files.ts";
@@ -181,4 +181,16 @@ it("this machine has a kernel, processors, memory and a caller", () => {
   expect(facts.cpus).toBeGreaterThan(0);
   expect(facts.memory).toBeGreaterThan(1024 ** 2);
   expect(facts.caller.uid).toBe(process.getuid?.());
+});
+
+it.each([
+  ["0-127\n", 128],
+  ["0\n", 1],
+  ["0-3,6,8-9\n", 7],
+  ["", 0],
+  ["\n", 0],
+  ["0-", 0],
+  ["all", 0],
+])("processors of the list %j", (list, count) => {
+  expect(countProcessors(list)).toBe(count);
 });
