@@ -20,14 +20,12 @@ export const gc: Verb = async (invocation) => {
   if (!place.ok) return place;
   const tools = openTools(place.value);
   if (!tools.ok) return tools;
+  const { unusedDrivers } = await import("../providers/devices/unused.ts");
   const { sweep } = await import("../providers/rootfs/store/gc.ts");
   const mode = options.dryRun === true ? "dry-run" : "remove";
-  const swept = await sweep(tools.value, {
-    mode,
-    maxSize: maxSize.value,
-    grace: grace.value ?? hour,
-    now: Date.now(),
-  });
+  const age = { grace: grace.value ?? hour, now: Date.now() };
+  const drivers = unusedDrivers(tools.value, age);
+  const swept = await sweep(tools.value, { mode, maxSize: maxSize.value, ...age, drivers });
   if (!swept.ok) return failure([swept.failure]);
   if (globals.json) terminal.out(JSON.stringify({ version: 1, mode, ...swept.value }, null, 2));
   else terminal.out(renderSweep(swept.value, mode, terminal.outStyle));

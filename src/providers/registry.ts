@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { realPrograms } from "../host/programs.ts";
+import { environmentPaths } from "../state/paths.ts";
 import { makeDevicesProvider } from "./devices/provider.ts";
 import type { DeviceTools } from "./devices/resolve.ts";
 import { makeForeground } from "./launch/bundle.ts";
@@ -9,6 +11,7 @@ import { makeNetworkProvider } from "./network/provider.ts";
 import type { Foreground, Launcher, Provider } from "./provider.ts";
 import { makeResourcesProvider } from "./resources/provider.ts";
 import { type Images, makeImages } from "./rootfs/image/images.ts";
+import { layerName } from "./rootfs/layers.ts";
 import { makeRootfsProvider } from "./rootfs/provider.ts";
 import { makeStacks, type Stacks } from "./rootfs/stacks.ts";
 import type { Tools } from "./tools.ts";
@@ -43,7 +46,11 @@ export function makeRegistry(tools: Tools): Registry {
       network,
       makeMountsProvider(tools),
       makeResourcesProvider(tools),
-      makeDevicesProvider({ ...tools, imageVariables: variablesOf(stacks) }),
+      makeDevicesProvider({
+        ...tools,
+        imageVariables: variablesOf(stacks),
+        rootLayers: layersOf(tools, stacks),
+      }),
       makeLaunchProvider(tools),
     ],
     launcher: makeLauncher(tools),
@@ -59,4 +66,18 @@ const variablesOf =
     const { rootfs } = environment;
     if (rootfs.kind === "host" || rootfs.kind === "path") return {};
     return stacks.resolve({ environment, rootfs, context })?.config?.env ?? {};
+  };
+
+/** The writable layer and what lies below it, as far as the store has it. */
+const layersOf =
+  (tools: Tools, stacks: Stacks): NonNullable<DeviceTools["rootLayers"]> =>
+  (environment, context) => {
+    const { rootfs, name } = environment;
+    if (rootfs.kind === "host") return [];
+    const below =
+      rootfs.kind === "path"
+        ? [rootfs.path]
+        : (stacks.resolve({ environment, rootfs, context })?.layers ?? []);
+    const { upper } = environmentPaths(tools.paths, context.project.id, name);
+    return below.length === 0 ? [] : [join(upper, layerName("/")), ...below];
   };

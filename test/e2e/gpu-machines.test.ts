@@ -1,5 +1,5 @@
 import { lstatSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Expected, expectations } from "../fixtures/nvidia/expected.ts";
 import { dgxGpus, type MachineName, machines } from "../fixtures/nvidia/machines.ts";
@@ -60,11 +60,26 @@ describe.each(callers())("what GPUs bring into a container, as $kind", (caller) 
     expect(bare.cache.length).toBe(0);
   });
 
-  it("in a root with musl is found by the path file of its loader, which is gone again without GPUs", () => {
+  it("in a root with musl and gcompat is found by the path file of its loader, which is gone again without GPUs", () => {
     const root = busyboxRoot(at, "alpine");
-    const loader = `/lib/ld-musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}`;
-    at.command("mkdir", join(root, "lib"));
-    at.command("touch", join(root, `${loader}.so.1`));
+    const arm = process.arch === "arm64";
+    const loader = `/lib/ld-musl-${arm ? "aarch64" : "x86_64"}`;
+    const put = (path: string) => {
+      at.command("mkdir", "-p", join(root, dirname(path)));
+      at.command("touch", join(root, path));
+    };
+    put(`${loader}.so.1`);
+    environment("alpine", "alpine", "all");
+    const refused = on("laptop", "apply", "alpine", "--yes");
+    expectCode(refused, 1);
+    expect(refused.stderr).toMatch(
+      /need glibc, and the root has musl\n --> environments\/alpine\.yaml:3:7[\s\S]*apk add gcompat/,
+    );
+    expect(rows(at).find(({ name }) => name === "alpine")?.pid ?? null).toBeNull();
+    environment("alpine", "alpine", "{capabilities: []}");
+    expectCode(on("laptop", "apply", "alpine", "--yes"), 0);
+    expect(inside("alpine").searched).toEqual([]);
+    put(arm ? "/lib/ld-linux-aarch64.so.1" : "/lib64/ld-linux-x86-64.so.2");
     environment("alpine", "alpine", "all");
     expectCode(on("laptop", "apply", "alpine", "--yes"), 0);
     const seen = inside("alpine");

@@ -1,11 +1,10 @@
-import { join } from "node:path";
 import { type DriverTree, driverTreeOf } from "../../host/driver-tree.ts";
 import { usePart } from "../../host/parts.ts";
 import type { Environment } from "../../model/environment.ts";
 import type { Gpus } from "../../model/gpus.ts";
 import { failure, type Result, success } from "../../model/result.ts";
 import type { Notice } from "../../model/source.ts";
-import { storePath } from "../../state/paths.ts";
+import { driversPath } from "../../state/paths.ts";
 import type { Context } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { type Attachment, joined, nothing } from "./attachment.ts";
@@ -16,9 +15,12 @@ import { attachNode } from "./nodes.ts";
 import type { Place, Skeleton } from "./nvidia/attach.ts";
 import { type Found, lookForDriver, resolveGpus } from "./nvidia/resolve.ts";
 
-/** What images ask of the machine is in their variables; which those are only their provider knows. */
+/** What only the provider of roots knows. */
 export interface DeviceTools extends Tools {
+  /** What the image asks of the machine is in them. */
   readonly imageVariables?: (environment: Environment, context: Context) => Readonly<Record<string, string>>;
+  /** Trees of the root, topmost first; none: the machine's own, or not there yet. */
+  readonly rootLayers?: (environment: Environment, context: Context) => readonly string[];
 }
 
 /** Looks at the machine once for many environments. */
@@ -28,6 +30,8 @@ export interface Machine {
   readonly specs: () => ReturnType<typeof readSpecs>;
   /** Of the image of an environment, and of its file. */
   readonly variables: (environment: Environment) => Readonly<Record<string, string>>;
+  /** As in DeviceTools. */
+  readonly layers: (environment: Environment) => readonly string[];
 }
 
 export interface Plan {
@@ -57,6 +61,7 @@ export function lookAtMachine(tools: DeviceTools, context: Context): Machine {
   return {
     tree,
     variables: (environment) => ({ ...tools.imageVariables?.(environment, context), ...environment.env }),
+    layers: (environment) => tools.rootLayers?.(environment, context) ?? [],
     driver: () => {
       usePart("gpus");
       driver = driver === undefined ? lookForDriver(tree, tools) : driver;
@@ -118,8 +123,9 @@ async function attachGpus(
       gpus: { ...gpus, want: own },
       place: placeIn(tools, machine, environment),
       variables: machine.variables(environment),
+      layers: machine.layers(environment),
       masks: environment.security.masks && !environment.security.privileged,
-      store: join(storePath(tools.paths), "drivers"),
+      store: driversPath(tools.paths),
       ...users,
     },
   });

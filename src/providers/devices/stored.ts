@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { environmentPaths } from "../../state/paths.ts";
+import { type EnvironmentPaths, environmentPaths } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
 import { type Attachment, nothing } from "./attachment.ts";
 
@@ -28,5 +28,8 @@ export function writeStored(
   tools.files.replace(path, JSON.stringify(attachment));
 }
 
+/** Where it is, in an environment. */
+export const storedPath = ({ bundle }: EnvironmentPaths): string => join(bundle, "devices.json");
+
 const pathOf = (tools: Tools, projectId: string, name: string): string =>
-  join(environmentPaths(tools.paths, projectId, name).bundle, "devices.json");
+  storedPath(environmentPaths(tools.paths, projectId, name));

@@ -46,7 +46,7 @@ function layer(id: string, hours = 2): string {
 }
 
 const sweepNow = (options: { readonly maxSize?: number; readonly mode?: "remove" | "dry-run" } = {}) =>
-  sweep(tools(), { mode: "remove", maxSize: null, grace: hour, now: Date.now(), ...options });
+  sweep(tools(), { mode: "remove", maxSize: null, grace: hour, now: Date.now(), drivers: [], ...options });
 const left = () => readdirSync(join(data, "store/layers")).sort();
 
 describe("a stack", () => {
@@ -227,7 +227,7 @@ describe("gc", () => {
         },
       },
     };
-    await sweep(racing, { mode: "remove", maxSize: null, grace: hour, now: Date.now() });
+    await sweep(racing, { mode: "remove", maxSize: null, grace: hour, now: Date.now(), drivers: [] });
     expect(left()).toEqual(["archive-late"]);
   });
 });

@@ -5,7 +5,11 @@ import type { Skeleton } from "./attach.ts";
 
 /** Makes the directory, once: it is complete under its name or not there. */
 export function makeSkeleton(files: Files, { directory, files: empty, links, texts }: Skeleton): void {
-  if (files.status(directory) !== null) return;
+  if (files.status(directory) !== null) {
+    // gc leaves what was wanted a moment ago.
+    trees.touch(directory);
+    return;
+  }
   const temporary = `${directory}.${process.pid}.tmp`;
   for (const name of ["bin", "lib", "lib64"]) trees.makeDirectory(join(temporary, name), 0o755);
   for (const name of empty)

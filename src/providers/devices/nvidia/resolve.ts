@@ -1,4 +1,5 @@
 import type { DriverTree } from "../../../host/driver-tree.ts";
+import { isInLayers } from "../../../host/layered.ts";
 import type { Gpus } from "../../../model/gpus.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Notice } from "../../../model/source.ts";
@@ -25,7 +26,8 @@ export interface GpuRefusal {
     | "toolkit-missing"
     | "driver-missing"
     | "driver-mismatch"
-    | "device-missing";
+    | "device-missing"
+    | "libc-unsuitable";
   readonly message: string;
   readonly hint: string;
 }
@@ -48,6 +50,8 @@ export interface GpuRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** security.masks: parts of /proc are hidden. */
   readonly masks: boolean;
+  /** The trees of the root, topmost first; none: the machine's own, or not there yet. */
+  readonly layers: readonly string[];
 }
 
 /** The driver and its files; null: none. */
@@ -83,6 +87,8 @@ export function resolveGpus(
   if (gpus.mode === "toolkit") return byToolkit(tools, tree, { gpus, found, chosen: chosen.value });
   const stale = mismatch(found, gpus);
   if (stale !== null) return failure(stale);
+  const unfit = otherLibc(found, request);
+  if (unfit !== null) return failure(unfit);
   const attaching = {
     ...found,
     gpus,
@@ -200,6 +206,25 @@ function mismatch({ driver, files }: Found, gpus: Gpus): GpuRefusal | null {
         : "reload the module (rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia; modprobe nvidia) or reboot",
   };
 }
+
+/** The driver's libraries are made for glibc. */
+function otherLibc({ files }: Found, { gpus, layers }: GpuRequest): GpuRefusal | null {
+  if (layers.length === 0 || librariesOf({ gpus, files }).length === 0) return null;
+  const arch = process.arch === "arm64" ? arm64 : x64;
+  if (!isInLayers(layers, arch.musl) || arch.glibc.some((path) => isInLayers(layers, path))) return null;
+  return {
+    code: "libc-unsuitable",
+    message: "the driver's libraries need glibc, and the root has musl",
+    hint: "add gcompat to it (apk add gcompat), use a root with glibc, or bring no libraries: gpus: {capabilities: []}",
+  };
+}
+
+/** Where a root has the loaders of its programs; glibc's name is where gcompat puts itself. */
+const x64 = {
+  musl: "/lib/ld-musl-x86_64.so.1",
+  glibc: ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-x86-64.so.2"],
+};
+const arm64 = { musl: "/lib/ld-musl-aarch64.so.1", glibc: ["/lib/ld-linux-aarch64.so.1"] };
 
 const missing = (tree: DriverTree): GpuRefusal => ({
   code: "driver-missing",

@@ -32,7 +32,13 @@ export async function diskUsage(tools: Tools): Promise<Result<readonly Usage[], 
     .map((name) => join(layersPath(paths), name));
   const sizes = await layerSizes(tools, layers);
   if (!sizes.ok) return sizes;
-  const swept = await sweep(tools, { mode: "dry-run", maxSize: null, grace: 3_600_000, now: Date.now() });
+  const swept = await sweep(tools, {
+    mode: "dry-run",
+    maxSize: null,
+    grace: 3_600_000,
+    now: Date.now(),
+    drivers: [],
+  });
   if (!swept.ok) return swept;
   const downloads = [join(storePath(paths), "downloads"), blobsPath(paths)].flatMap(filesIn);
   const uppers = trees

@@ -28,11 +28,13 @@ export interface SweepOptions {
   /** Younger ones stay: somebody may be about to use them. Milliseconds. */
   readonly grace: number;
   readonly now: number;
+  /** Directories of GPU drivers that nobody uses, absolute. */
+  readonly drivers: readonly string[];
 }
 
 /** What goes, or would go. */
 export interface Swept {
-  readonly kind: "layer" | "image" | "download" | "leftover";
+  readonly kind: "layer" | "image" | "download" | "driver" | "leftover";
   readonly name: string;
   readonly bytes: number;
 }
@@ -61,12 +63,13 @@ export async function sweep(tools: Tools, options: SweepOptions): Promise<Result
     ...doomed.map((name) => ({ kind: "layer" as const, name, bytes: sizes.value.get(name) ?? 0 })),
     ...images.map(({ reference }) => ({ kind: "image" as const, name: reference, bytes: 0 })),
     ...files.map((path) => ({ kind: "download" as const, name: path, bytes: trees.stats(path)?.size ?? 0 })),
+    ...options.drivers.map((name) => ({ kind: "driver" as const, name, bytes: 0 })),
     ...stale.map((name) => ({ kind: "leftover" as const, name, bytes: 0 })),
   ];
   const total = [...sizes.value.values()].reduce((sum, size) => sum + size, 0);
   const gone = doomed.reduce((sum, name) => sum + (sizes.value.get(name) ?? 0), 0);
   if (options.mode === "remove") {
-    const removed = await remove(tools, { doomed, files: [...files, ...stale], images });
+    const removed = await remove(tools, { doomed, files: [...files, ...options.drivers, ...stale], images });
     if (!removed.ok) return removed;
   }
   return success({ swept, kept: total - gone });
