@@ -120,7 +120,7 @@ async function lookAround(
 }
 
 /** A step that several environments share fails once. */
-const distinct = (problems: Problems): Problems =>
+export const distinct = (problems: Problems): Problems =>
   problems.filter(
     (problem, index) =>
       problems.findIndex(

@@ -9,6 +9,7 @@ import type { Context, Contribution, Provider } from "../provider.ts";
 import type { Tools } from "../tools.ts";
 import { observeArchives } from "./archive/observe.ts";
 import { remove, setAside } from "./aside.ts";
+import { observeBootstraps } from "./bootstrap/observe.ts";
 import { observeBuilds } from "./build/observe.ts";
 import { checkRoots } from "./check.ts";
 import { hostContribution } from "./host.ts";
@@ -26,7 +27,8 @@ export function makeRootfsProvider(tools: Tools, stacks: Stacks): Provider {
     check: (environments, context) => checkRoots(tools, environments, context),
     async observe(instances, context) {
       const archives = await observeArchives(tools, instances);
-      return new Map([...archives, ...observeBuilds(stacks, instances, context)]);
+      const bootstraps = observeBootstraps(tools, instances);
+      return new Map([...archives, ...bootstraps, ...observeBuilds(stacks, instances, context)]);
     },
     async prepare(environment, context, { fresh }) {
       const { rootfs } = environment;

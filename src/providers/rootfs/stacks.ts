@@ -5,7 +5,7 @@ import type { Problem } from "../../model/source.ts";
 import { environmentPaths } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
 import { makeArchives } from "./archive/archive.ts";
-import { makeBootstraps } from "./bootstrap/bootstrap.ts";
+import { type Bootstraps, makeBootstraps } from "./bootstrap/bootstrap.ts";
 import { makeBuilds } from "./build/build.ts";
 import type { StepParts } from "./build/runner.ts";
 import type { Images } from "./image/images.ts";
@@ -23,6 +23,8 @@ export interface Stacks extends StackSource<Stored> {
   readonly lower: (request: StackRequest) => Promise<Result<Stack, Problem>>;
   /** What `ensure` would name its stack now; null: it cannot be known without an effect. */
   readonly key: (request: StackRequest) => string | null;
+  /** As Bootstraps has it. */
+  readonly update: Bootstraps["update"];
 }
 
 /** What the kinds of roots need of others. */
@@ -76,6 +78,7 @@ export function makeStacks(tools: Tools, parts: StackParts): Stacks {
   return {
     ensure,
     resolve,
+    update: bootstraps.update,
     lower: (request) => lower(tools, request, ensure),
     key: ({ rootfs, ...request }) =>
       rootfs.kind === "build"

@@ -1,6 +1,7 @@
 import type { Drift } from "../../../model/instance.ts";
 import type { Observed } from "../../provider.ts";
 import type { Tools } from "../../tools.ts";
+import { keptKey } from "../store/base.ts";
 import { digestOf, keyOf } from "./digests.ts";
 
 /** A file without a pinned digest that is another than the root was made from. */
@@ -13,7 +14,7 @@ export async function observeArchives(
     const { rootfs } = record.spec;
     if (rootfs.kind !== "archive" || rootfs.sha256 !== null) continue;
     if (/^https?:/.test(rootfs.archive) || keyOf(rootfs.archive) === null) continue;
-    const used = usedDigest(record.provider.rootfs);
+    const used = keptKey(record.provider.rootfs);
     const now = used === null ? null : await digestOf(tools, rootfs.archive);
     if (now === used) continue;
     const drift: Drift = {
@@ -24,9 +25,4 @@ export async function observeArchives(
     drifts.set(record.name, new Map([["rootfs.archive", drift]]));
   }
   return drifts;
-}
-
-function usedDigest(kept: unknown): string | null {
-  if (typeof kept !== "object" || kept === null || !("key" in kept)) return null;
-  return typeof kept.key === "string" ? kept.key : null;
 }

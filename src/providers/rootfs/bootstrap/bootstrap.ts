@@ -1,12 +1,14 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { trees } from "../../../host/trees.ts";
 import type { Bootstrap } from "../../../model/build.ts";
 import { failure, type Result, success } from "../../../model/result.ts";
 import type { Problem } from "../../../model/source.ts";
+import { storePath } from "../../../state/paths.ts";
 import { attempt } from "../../attempt.ts";
 import type { Tools } from "../../tools.ts";
 import type { StackRequest, StackSource } from "../source.ts";
-import { hasLayer, type LayerFiles, layerFiles, stackOf } from "../store/layers.ts";
+import { hasLayer, type LayerFiles, type LayerId, layerFiles, stackOf } from "../store/layers.ts";
 import { leaseLayers } from "../store/leases.ts";
 import { withLayerLock } from "../store/locks.ts";
 import type { Stack } from "../store/stack.ts";
@@ -18,27 +20,36 @@ import {
   bootstrapKey,
   bootstrapLayer,
   bootstrapName,
+  generatedKey,
+  generationOf,
   installedPackages,
   releaseName,
 } from "./request.ts";
 
+/** Roots that are a distribution, or a part of one. */
+export interface Bootstraps extends StackSource<Bootstrap> {
+  /**
+   * Installs anew what the store has, for whoever asks from now on; with the same versions of all packages
+   * nothing changes. What was not installed yet is left to `ensure`. pavlos.lock is told.
+   */
+  readonly update: (request: StackRequest<Bootstrap>) => Promise<Result<void, Problem>>;
+}
+
 /** Stacks of one layer that a distribution is installed into. */
-export const makeBootstraps = (tools: Tools): StackSource<Bootstrap> => ({
+export const makeBootstraps = (tools: Tools): Bootstraps => ({
   resolve: ({ rootfs }) => resolve(tools, rootfs),
   ensure(request) {
-    const key = bootstrapKey(request.rootfs, tools.host.arch);
-    leaseLayers(tools, [bootstrapLayer(key)]);
+    const id = bootstrapLayer(currentKey(tools, request.rootfs));
+    leaseLayers(tools, [id]);
     const there = resolve(tools, request.rootfs);
     if (there !== null) {
       pin(tools, request, "found");
       return Promise.resolve(success(there));
     }
-    return withLayerLock(tools, bootstrapLayer(key), {
+    return withLayerLock(tools, id, {
       signal: request.context.signal,
       work: async () => {
-        const made = hasLayer(tools, bootstrapLayer(key))
-          ? success(undefined)
-          : await make(tools, request, key);
+        const made = hasLayer(tools, id) ? success(undefined) : await make(tools, request, () => id);
         if (!made.ok) return made;
         pin(tools, request, "made");
         const stack = resolve(tools, request.rootfs);
@@ -47,6 +58,23 @@ export const makeBootstraps = (tools: Tools): StackSource<Bootstrap> => ({
         return success(stack);
       },
     });
+  },
+  async update(request) {
+    const { rootfs } = request;
+    const before = readInfo(tools, rootfs);
+    // busybox is the machine's own.
+    if (before === null || rootfs.suite === "busybox") return success(undefined);
+    let generation: string | null = null;
+    const made = await make(tools, request, ({ packages }) => {
+      if (isDeepStrictEqual(packages, before.packages)) return null;
+      generation = generationOf(packages);
+      return bootstrapLayer(generatedKey(bootstrapKey(rootfs, tools.host.arch), generation));
+    });
+    if (!made.ok) return made;
+    // Last: it names a layer that is there.
+    if (generation !== null) rememberGeneration(tools, rootfs, generation);
+    pin(tools, request, "made");
+    return success(undefined);
   },
 });
 
@@ -65,30 +93,48 @@ function pin(tools: Tools, { rootfs, context }: StackRequest<Bootstrap>, how: "f
 }
 
 /** What was installed; null: it is not in the store. */
-export function readInfo(tools: Tools, rootfs: Bootstrap): BootstrapInfo | null {
-  const key = bootstrapKey(rootfs, tools.host.arch);
+const readInfo = (tools: Tools, rootfs: Bootstrap): BootstrapInfo | null =>
+  infoOf(tools, currentKey(tools, rootfs));
+
+export function infoOf(tools: Tools, key: string): BootstrapInfo | null {
   const text = tools.files.readText(infoPath(layerFiles(tools, bootstrapLayer(key))));
   return text === null ? null : (JSON.parse(text) as BootstrapInfo);
 }
 
-function resolve(tools: Tools, rootfs: Bootstrap): Stack | null {
+/** By what the request is known: as it was installed first, or by its last update. */
+export function currentKey(tools: Tools, rootfs: Bootstrap): string {
   const key = bootstrapKey(rootfs, tools.host.arch);
+  const generation = tools.files.readText(generationPath(tools, key))?.trim() ?? "";
+  return generation === "" ? key : generatedKey(key, generation);
+}
+
+function rememberGeneration(tools: Tools, rootfs: Bootstrap, generation: string): void {
+  const path = generationPath(tools, bootstrapKey(rootfs, tools.host.arch));
+  tools.files.makeDirectory(dirname(path), 0o711);
+  tools.files.replace(path, `${generation}\n`);
+}
+
+const generationPath = ({ paths }: Tools, key: string): string => join(storePath(paths), "bootstraps", key);
+
+function resolve(tools: Tools, rootfs: Bootstrap): Stack | null {
+  const key = currentKey(tools, rootfs);
   return stackOf(tools, { layers: [bootstrapLayer(key)], key, config: null });
 }
 
+/** `idOf` what was installed is the layer that it becomes; null: it is not kept. */
 async function make(
   tools: Tools,
   request: StackRequest<Bootstrap>,
-  key: string,
+  idOf: (info: BootstrapInfo) => LayerId | null,
 ): Promise<Result<void, Problem>> {
   const staged = await stageLayer(tools);
   if (!staged.ok) return staged;
   const done = await fill(tools, request, staged.value);
-  const kept = done.ok
-    ? await commitLayers(tools, [{ staged: staged.value, id: bootstrapLayer(key) }])
-    : done;
-  if (kept.ok) return kept;
+  const id = done.ok ? idOf(done.value) : null;
+  const kept = id === null ? done : await commitLayers(tools, [{ staged: staged.value, id }]);
+  if (kept.ok && id !== null) return success(undefined);
   await dropStaged(tools, [staged.value]);
+  if (kept.ok) return success(undefined);
   return request.context.signal.aborted ? failure(interrupted(request.rootfs.suite)) : kept;
 }
 
@@ -96,7 +142,7 @@ async function fill(
   tools: Tools,
   request: StackRequest<Bootstrap>,
   staged: LayerFiles,
-): Promise<Result<void, Problem>> {
+): Promise<Result<BootstrapInfo, Problem>> {
   const { suite } = request.rootfs;
   if (suite === "busybox") {
     const done = await installBusybox(tools, request, staged);
@@ -110,7 +156,7 @@ function writeInfo(
   tools: Tools,
   staged: LayerFiles,
   { suite, releases }: Pick<BootstrapInfo, "suite" | "releases">,
-): Promise<Result<void, Problem>> {
+): Promise<Result<BootstrapInfo, Problem>> {
   return attempt("what was installed cannot be noted", () => {
     const text = (path: string) => trees.readThrough(join(staged.tree, path)) ?? "";
     const info: BootstrapInfo = {
@@ -121,6 +167,7 @@ function writeInfo(
       madeAt: new Date().toISOString(),
     };
     tools.files.replace(infoPath(staged), `${JSON.stringify(info)}\n`);
+    return info;
   });
 }
 

@@ -5,12 +5,20 @@ import type { LayerId } from "../store/layers.ts";
 /** Another way of making them makes other layers. */
 const version = 1;
 
-/** Hex; names what was asked for: two equal requests are one layer, until it is made anew. */
+/** Hex; names what was asked for: two equal requests are one layer, until an update. */
 export function bootstrapKey(request: Bootstrap, arch: string): string {
   const { suite, variant, packages, mirror } = request;
   const text = JSON.stringify([version, arch, suite, variant, packages.toSorted(), mirror]);
   return createHash("sha256").update(text).digest("hex");
 }
+
+/** Names what an update installed: the same versions are the same on every machine. */
+export const generationOf = (packages: BootstrapInfo["packages"]): string =>
+  createHash("sha256").update(JSON.stringify(packages)).digest("hex").slice(0, 16);
+
+/** Of the request as an update installed it. */
+export const generatedKey = (key: string, generation: string): string =>
+  createHash("sha256").update(`${key} ${generation}`).digest("hex");
 
 /** How the lock calls it: "bookworm minbase x64 curl git". */
 export const bootstrapName = ({ suite, variant, packages, mirror }: Bootstrap, arch: string): string =>

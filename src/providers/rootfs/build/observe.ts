@@ -1,6 +1,7 @@
 import type { Drift } from "../../../model/instance.ts";
 import type { Context, Observed } from "../../provider.ts";
 import type { Stacks } from "../stacks.ts";
+import { keptKey } from "../store/base.ts";
 
 /** Environments whose build would give something else now: what a copy step copies has changed, or the root below. */
 export function observeBuilds(
@@ -22,9 +23,4 @@ export function observeBuilds(
     drifts.set(record.name, new Map([[path, { live: used.slice(0, 12), reason, impact: "recreate" }]]));
   }
   return drifts;
-}
-
-function keptKey(kept: unknown): string | null {
-  if (typeof kept !== "object" || kept === null || !("key" in kept)) return null;
-  return typeof kept.key === "string" ? kept.key : null;
 }

@@ -43,3 +43,9 @@ export function readBase(text: string | null): Base | null {
     return null;
   }
 }
+
+/** The key of the stack that a record's container was made from; null: it has none. */
+export function keptKey(kept: unknown): string | null {
+  if (typeof kept !== "object" || kept === null || !("key" in kept)) return null;
+  return typeof kept.key === "string" ? kept.key : null;
+}
