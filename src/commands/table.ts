@@ -99,7 +99,7 @@ export const commands = [
   {
     name: "update",
     args: "[names...]",
-    summary: "look up what names of images stand for now, and move pavlos.lock",
+    summary: "look up what images, archives and distributions are now, and move pavlos.lock",
     options: [],
     environments: true,
   },
