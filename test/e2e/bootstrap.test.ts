@@ -64,7 +64,9 @@ describe.each(callers())("a bootstrapped root, as $kind:", (caller) => {
     // What runs is left alone until it is applied, and says what is different.
     expect(status("web")).toContain("Version: 1\n");
     const diff = expectCode(pavlos("diff"), 2).stdout;
-    expect(diff).toMatch(/rootfs\.bootstrap[\s\S]*it was updated: git 1 -> 2, curl \(none\) -> 8/);
+    expect(diff).toMatch(
+      /rootfs\.suite +live bookworm of \d{4}-\d\d-\d\d, wanted bookworm +environments\/web\.yaml:1:\d+ +# it was updated: git 1 -> 2, curl \(none\) -> 8/,
+    );
     expect(diff).toMatch(/rootfs\.steps[\s\S]*what it is built from has changed/);
     expectCode(pavlos("apply", "--yes"), 0);
     expect(fetched()).toHaveLength(3);

@@ -16,15 +16,15 @@ export function observeBootstraps(
     if (rootfs.kind !== "bootstrap" || used === null) continue;
     const now = currentKey(tools, rootfs);
     if (now === used) continue;
-    const [before, after] = [used, now].map((key) => infoOf(tools, key)?.packages);
+    const [before, after] = [used, now].map((key) => infoOf(tools, key));
     // What is not in the store would be installed, and nobody knows how.
-    if (after === undefined) continue;
+    if (!after) continue;
     const drift: Drift = {
-      live: used.slice(0, 12),
-      reason: `it was updated${before === undefined ? "" : `: ${changes(before, after)}`}`,
+      live: `${rootfs.suite}${before ? ` of ${before.madeAt.slice(0, 10)}` : ", an earlier one"}`,
+      reason: `it was updated${before ? `: ${changes(before.packages, after.packages)}` : ""}`,
       impact: "recreate",
     };
-    drifts.set(record.name, new Map([["rootfs.bootstrap", drift]]));
+    drifts.set(record.name, new Map([["rootfs.suite", drift]]));
   }
   return drifts;
 }
