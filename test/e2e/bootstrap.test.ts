@@ -79,6 +79,15 @@ describe.each(callers())("a bootstrapped root, as $kind:", (caller) => {
     expectCode(pavlos("update", "web"), 0);
     expectCode(pavlos("apply", "--yes"), 0);
     expect(status("web")).toContain("Version: 1\n");
+
+    // What gc has removed is installed as the archive has it then.
+    expectCode(pavlos("destroy", "--yes"), 0);
+    expectCode(pavlos("gc", "--grace", "0s"), 0);
+    archive({ git: "3" });
+    expectCode(pavlos("apply", "web", "--yes"), 0);
+    expect(status("web")).toContain("Version: 3\n");
+    expect(lock()).toContain('git: "3"');
+    expectCode(pavlos("diff", "web"), 0);
   });
 
   it("that cannot be updated stays as it is", () => {

@@ -49,7 +49,7 @@ export const makeBootstraps = (tools: Tools): Bootstraps => ({
     return withLayerLock(tools, id, {
       signal: request.context.signal,
       work: async () => {
-        const made = hasLayer(tools, id) ? success(undefined) : await make(tools, request, () => id);
+        const made = hasLayer(tools, id) ? success(undefined) : await install(tools, request, id);
         if (!made.ok) return made;
         pin(tools, request, "made");
         const stack = resolve(tools, request.rootfs);
@@ -64,15 +64,8 @@ export const makeBootstraps = (tools: Tools): Bootstraps => ({
     const before = readInfo(tools, rootfs);
     // busybox is the machine's own.
     if (before === null || rootfs.suite === "busybox") return success(undefined);
-    let generation: string | null = null;
-    const made = await make(tools, request, ({ packages }) => {
-      if (isDeepStrictEqual(packages, before.packages)) return null;
-      generation = generationOf(packages);
-      return bootstrapLayer(generatedKey(bootstrapKey(rootfs, tools.host.arch), generation));
-    });
+    const made = await installAnew(tools, request, before.packages);
     if (!made.ok) return made;
-    // Last: it names a layer that is there.
-    if (generation !== null) rememberGeneration(tools, rootfs, generation);
     pin(tools, request, "made");
     return success(undefined);
   },
@@ -119,6 +112,34 @@ const generationPath = ({ paths }: Tools, key: string): string => join(storePath
 function resolve(tools: Tools, rootfs: Bootstrap): Stack | null {
   const key = currentKey(tools, rootfs);
   return stackOf(tools, { layers: [bootstrapLayer(key)], key, config: null });
+}
+
+/** The layer is not there; of one that an update made, gc has removed it: then it is what the archive has now. */
+function install(
+  tools: Tools,
+  request: StackRequest<Bootstrap>,
+  id: LayerId,
+): Promise<Result<void, Problem>> {
+  const isFirst = id === bootstrapLayer(bootstrapKey(request.rootfs, tools.host.arch));
+  return isFirst ? make(tools, request, () => id) : installAnew(tools, request, null);
+}
+
+/** Nothing changes when the packages are those of `before`. */
+async function installAnew(
+  tools: Tools,
+  request: StackRequest<Bootstrap>,
+  before: BootstrapInfo["packages"] | null,
+): Promise<Result<void, Problem>> {
+  const { rootfs } = request;
+  let generation: string | null = null;
+  const made = await make(tools, request, ({ packages }) => {
+    if (before !== null && isDeepStrictEqual(packages, before)) return null;
+    generation = generationOf(packages);
+    return bootstrapLayer(generatedKey(bootstrapKey(rootfs, tools.host.arch), generation));
+  });
+  // Last: it names a layer that is there.
+  if (made.ok && generation !== null) rememberGeneration(tools, rootfs, generation);
+  return made;
 }
 
 /** `idOf` what was installed is the layer that it becomes; null: it is not kept. */
