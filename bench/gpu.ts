@@ -28,8 +28,8 @@ export async function gpu(tools: Tools): Promise<Suite> {
     const place = { directory, root };
     const without = project(tools, { ...place, name: "without", gpus: "none" });
     const all = project(tools, { ...place, name: "all", gpus: "{capabilities: [all]}" });
+    const whole = compared(tools, "apply of 1, with 8 GPUs and all capabilities", [without, all]);
     const starts = [without, all].map((one) => start(tools, directory, one));
-    // Before the applies, which destroy what they made.
     const alone = compared(
       tools,
       "of that, pavlosc: start of the same bundles until the end of /bin/true",
@@ -41,7 +41,7 @@ export async function gpu(tools: Tools): Promise<Suite> {
       title: "GPUs",
       about: `A fixture with 8 GPUs and the full set of libraries. Budgets: 5 ms for attaching (the median difference of ${pairs} pairs of a start with GPUs and the same start without), 10 ms for the look at a machine by a process that has just begun (bundled and with V8's kept code, as the program is).`,
       rows: [
-        compared(tools, "apply of 1, with 8 GPUs and all capabilities", [without, all]),
+        whole,
         alone,
         { what: "look at the machine, first of a boot or driver", "with (ms)": looks[0] ?? null },
         { what: "look at the machine, driver known", "with (ms)": looks[1] ?? null },

@@ -33,7 +33,7 @@ export interface Rounds {
   readonly warmup: number;
 }
 
-/** Times the commands in turn, A B C A B C, so that a machine that drifts is fair to all. */
+/** Times the commands in turn, A B C C B A, so that a machine that drifts, and what each leaves behind, is fair to all. */
 export function time(
   timer: string,
   commands: readonly Timed[],

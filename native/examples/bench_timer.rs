@@ -1,4 +1,4 @@
-//! Runs commands in turn (A B C A B C ...) and prints how long each took: bench/ uses it because a
+//! Runs commands in turn (A B C C B A ...) and prints how long each took: bench/ uses it because a
 //! start of Node between two runs is dearer than what is measured.
 //!
 //! Standard input: `{"rounds": 20, "warmup": 2, "commands": [{"name", "argv": [...], "after": [...]?}]}`;
@@ -40,7 +40,12 @@ fn main() {
     let input: Input = serde_json::from_reader(std::io::stdin()).expect("a JSON list of commands");
     let mut figures: BTreeMap<String, Figures> = BTreeMap::new();
     for round in 0..input.warmup + input.rounds {
-        for command in &input.commands {
+        let mut commands: Vec<&Timed> = input.commands.iter().collect();
+        // What the one before leaves behind is not always the same one's burden.
+        if round % 2 == 1 {
+            commands.reverse();
+        }
+        for command in commands {
             let entry = figures.entry(command.name.clone()).or_default();
             run(command, round, (round >= input.warmup).then_some(entry));
         }
