@@ -120,7 +120,7 @@ pub fn program(rules: &[Rule]) -> Option<Vec<Instruction>> {
 fn effective(rules: &[Rule]) -> Vec<&Rule> {
     let mut decided: BTreeMap<(DeviceKind, Option<u32>, Option<u32>), u32> = BTreeMap::new();
     let mut kept = Vec::new();
-    for rule in rules.iter().rev() {
+    for rule in rules.iter().rev().filter(|rule| has_devices(rule)) {
         let mut left = access(rule);
         for kind in [DeviceKind::All, rule.kind] {
             for major in [None, rule.major] {
@@ -163,13 +163,11 @@ fn chain(rules: &[&Rule], kind: DeviceKind) -> Vec<Line> {
 
 /// The instructions of one rule, where some of the `open` accesses are undecided and no others.
 fn block(rule: &Rule, open: u32) -> Vec<Line> {
-    let Some(condition) = condition(rule) else {
-        return Vec::new();
-    };
     let access = access(rule) & open;
     if access == 0 {
         return Vec::new();
     }
+    let condition = condition(rule);
     let end = if rule.allow {
         Target::Allow
     } else {
@@ -199,19 +197,21 @@ fn block(rule: &Rule, open: u32) -> Vec<Line> {
     block
 }
 
-/// What is compared. `None` of it: nothing, every number matches. `None`: no device has such numbers.
-fn condition(rule: &Rule) -> Option<Option<Instruction>> {
-    let is = |bits: u32, number: Option<u32>| number.is_none_or(|number| number >> bits == 0);
-    if !is(32 - MINOR_BITS, rule.major) || !is(MINOR_BITS, rule.minor) {
-        return None;
-    }
+/// Whether the kernel can number a device so.
+fn has_devices(rule: &Rule) -> bool {
+    let fits = |number: Option<u32>, bits: u32| number.is_none_or(|number| number >> bits == 0);
+    fits(rule.major, 32 - MINOR_BITS) && fits(rule.minor, MINOR_BITS)
+}
+
+/// What is compared; `None`: nothing, every number matches.
+fn condition(rule: &Rule) -> Option<Instruction> {
     let (register, wanted) = match (rule.major, rule.minor) {
-        (None, None) => return Some(None),
+        (None, None) => return None,
         (Some(major), None) => (MAJOR, major),
         (None, Some(minor)) => (MINOR, minor),
         (Some(major), Some(minor)) => (NUMBER, major << MINOR_BITS | minor),
     };
-    Some(Some(immediate(IF_EQUAL, register, wanted)))
+    Some(immediate(IF_EQUAL, register, wanted))
 }
 
 fn access(rule: &Rule) -> u32 {
