@@ -46,11 +46,7 @@ export function makeRegistry(tools: Tools): Registry {
       network,
       makeMountsProvider(tools),
       makeResourcesProvider(tools),
-      makeDevicesProvider({
-        ...tools,
-        imageVariables: variablesOf(stacks),
-        rootLayers: layersOf(tools, stacks),
-      }),
+      makeDevicesProvider({ ...tools, rootOf: rootOf(tools, stacks) }),
       makeLaunchProvider(tools),
     ],
     launcher: makeLauncher(tools),
@@ -59,25 +55,20 @@ export function makeRegistry(tools: Tools): Registry {
   };
 }
 
-/** Variables of the image that a root comes from, as far as the store has it. */
-const variablesOf =
-  (stacks: Stacks): NonNullable<DeviceTools["imageVariables"]> =>
-  (environment, context) => {
-    const { rootfs } = environment;
-    if (rootfs.kind === "host" || rootfs.kind === "path") return {};
-    return stacks.resolve({ environment, rootfs, context })?.config?.env ?? {};
-  };
-
-/** The writable layer and what lies below it, as far as the store has it. */
-const layersOf =
-  (tools: Tools, stacks: Stacks): NonNullable<DeviceTools["rootLayers"]> =>
+/** The writable layer, and what lies below it as far as the store has it. */
+const rootOf =
+  (tools: Tools, stacks: Stacks): NonNullable<DeviceTools["rootOf"]> =>
   (environment, context) => {
     const { rootfs, name } = environment;
-    if (rootfs.kind === "host") return [];
-    const below =
+    if (rootfs.kind === "host") return { variables: {}, layers: [] };
+    const stack =
       rootfs.kind === "path"
-        ? [rootfs.path]
-        : (stacks.resolve({ environment, rootfs, context })?.layers ?? []);
+        ? { layers: [rootfs.path], config: null }
+        : stacks.resolve({ environment, rootfs, context });
+    if (stack === null) return { variables: {}, layers: [] };
     const { upper } = environmentPaths(tools.paths, context.project.id, name);
-    return below.length === 0 ? [] : [join(upper, layerName("/")), ...below];
+    return {
+      variables: stack.config?.env ?? {},
+      layers: [join(upper, layerName("/")), ...stack.layers],
+    };
   };

@@ -15,12 +15,16 @@ import { attachNode } from "./nodes.ts";
 import type { Place, Skeleton } from "./nvidia/attach.ts";
 import { type Found, lookForDriver, resolveGpus } from "./nvidia/resolve.ts";
 
-/** What only the provider of roots knows. */
+/** What only the provider of roots knows of one, as far as the store has it. */
+export interface Root {
+  /** Of its image: what that asks of the machine is in them. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Its trees, topmost first; none: the machine's own, or not there yet. */
+  readonly layers: readonly string[];
+}
+
 export interface DeviceTools extends Tools {
-  /** What the image asks of the machine is in them. */
-  readonly imageVariables?: (environment: Environment, context: Context) => Readonly<Record<string, string>>;
-  /** Trees of the root, topmost first; none: the machine's own, or not there yet. */
-  readonly rootLayers?: (environment: Environment, context: Context) => readonly string[];
+  readonly rootOf?: (environment: Environment, context: Context) => Root;
 }
 
 /** Looks at the machine once for many environments. */
@@ -28,10 +32,8 @@ export interface Machine {
   readonly tree: DriverTree;
   readonly driver: () => Found | null;
   readonly specs: () => ReturnType<typeof readSpecs>;
-  /** Of the image of an environment, and of its file. */
-  readonly variables: (environment: Environment) => Readonly<Record<string, string>>;
-  /** As in DeviceTools. */
-  readonly layers: (environment: Environment) => readonly string[];
+  /** With the variables of the environment's file. */
+  readonly root: (environment: Environment) => Root;
 }
 
 export interface Plan {
@@ -60,8 +62,10 @@ export function lookAtMachine(tools: DeviceTools, context: Context): Machine {
   let specs: ReturnType<typeof readSpecs> | undefined;
   return {
     tree,
-    variables: (environment) => ({ ...tools.imageVariables?.(environment, context), ...environment.env }),
-    layers: (environment) => tools.rootLayers?.(environment, context) ?? [],
+    root(environment) {
+      const root = tools.rootOf?.(environment, context);
+      return { variables: { ...root?.variables, ...environment.env }, layers: root?.layers ?? [] };
+    },
     driver: () => {
       usePart("gpus");
       driver = driver === undefined ? lookForDriver(tree, tools) : driver;
@@ -122,8 +126,7 @@ async function attachGpus(
     request: {
       gpus: { ...gpus, want: own },
       place: placeIn(tools, machine, environment),
-      variables: machine.variables(environment),
-      layers: machine.layers(environment),
+      ...machine.root(environment),
       masks: environment.security.masks && !environment.security.privileged,
       store: driversPath(tools.paths),
       ...users,
