@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { Environment } from "../model/environment.ts";
 import type { Desired } from "../model/project.ts";
 import { failure } from "../model/result.ts";
 import type { Loaded } from "../reconcile/api.ts";
@@ -44,6 +45,9 @@ function asked({ args }: Invocation, { environments }: Desired): (name: string) 
   return (name) => named.length === 0 || named.includes(name);
 }
 
+/** What an environment's root is, or what its steps begin with. */
+export const rootBelow = ({ rootfs }: Environment) => (rootfs.kind === "build" ? rootfs.from : rootfs);
+
 /** What stands at an address now is only known when it was fetched: the next apply does that. */
 async function unpinArchives(
   { roots, lockFile }: OpenRegistry,
@@ -51,9 +55,9 @@ async function unpinArchives(
   isAsked: (name: string) => boolean,
 ): Promise<void> {
   const { forgetDigest } = await import("../providers/rootfs/archive/digests.ts");
-  for (const { name, rootfs } of environments) {
-    const root = rootfs.kind === "build" ? rootfs.from : rootfs;
-    if (!isAsked(name) || root.kind !== "archive" || !root.archive.startsWith("http")) continue;
+  for (const environment of environments) {
+    const root = rootBelow(environment);
+    if (!isAsked(environment.name) || root.kind !== "archive" || !root.archive.startsWith("http")) continue;
     lockFile(project.root).set(["archives", root.archive], null);
     await forgetDigest(roots.tools, root.archive);
   }

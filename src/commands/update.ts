@@ -8,8 +8,9 @@ import type { LockChange } from "../state/lock-file/lock-file.ts";
 import { buildReport } from "../ui/build.ts";
 import { renderTable } from "../ui/table.ts";
 import { shortDigest } from "../ui/values.ts";
-import { contextOf, distinct } from "./build.ts";
+import { chooseEnvironments, contextOf, distinct } from "./build.ts";
 import { exitCodes, type Invocation, type Verb } from "./invocation.ts";
+import { rootBelow } from "./pin.ts";
 import { type LoadedProject, makeStateDirectories, openProject, openRegistry, saveLock } from "./session.ts";
 
 /** `pavlos update [NAMES...]`: looks up again what names stand for, and says what moved. */
@@ -18,22 +19,12 @@ export const update: Verb = async (invocation) => {
   const project = await openProject(invocation, "update");
   if (!project.ok) return project;
   const { desired, identity } = project.value;
-  const unknown = args.filter((name) => !desired.environments.some((one) => one.name === name));
-  if (unknown.length > 0) {
-    const names = desired.environments.map(({ name }) => name).join(", ");
-    const said = (name: string) => `the files name no environment \`${name}\``;
-    return failure(
-      unknown.map((name) => ({
-        code: "unknown-environment",
-        message: said(name),
-        place: null,
-        expected: names,
-      })),
-    );
-  }
+  const chosen = chooseEnvironments(args, desired.environments);
+  if (!chosen.ok) return chosen;
   const registry = await openRegistry(project.value);
   if (!registry.ok) return registry;
-  const installed = await installAnew({ invocation, project: project.value, registry: registry.value });
+  const work = { invocation, project: project.value, registry: registry.value };
+  const installed = await installAnew(work, chosen.value);
   if (installed.length > 0) return failure(distinct(installed));
   const changes = registry.value.lockFile(identity.root).changes();
   const saved = await saveLock(project.value);
@@ -55,13 +46,15 @@ interface Work {
 }
 
 /** What a distribution has now is only known when it was installed; once for all who ask for the same. */
-async function installAnew({ invocation, project, registry }: Work): Promise<readonly Problem[]> {
-  const { args, terminal, globals } = invocation;
+async function installAnew(
+  { invocation, project, registry }: Work,
+  environments: readonly Environment[],
+): Promise<readonly Problem[]> {
+  const { terminal, globals } = invocation;
   const asked = new Map<string, { readonly environment: Environment; readonly rootfs: Bootstrap }>();
-  for (const environment of project.desired.environments) {
-    const rootfs = environment.rootfs.kind === "build" ? environment.rootfs.from : environment.rootfs;
-    const isAsked = args.length === 0 || args.includes(environment.name);
-    if (isAsked && rootfs.kind === "bootstrap") asked.set(JSON.stringify(rootfs), { environment, rootfs });
+  for (const environment of environments) {
+    const rootfs = rootBelow(environment);
+    if (rootfs.kind === "bootstrap") asked.set(JSON.stringify(rootfs), { environment, rootfs });
   }
   if (asked.size === 0) return [];
   makeStateDirectories(project);
@@ -81,13 +74,19 @@ const documentOf = ({ path: [section, ...keys], from, to }: LockChange) => ({
 });
 
 /** A line for each value that is another: a distribution has hundreds of packages. */
-function rowsOf({ path: [, ...keys], from, to }: LockChange): readonly (readonly string[])[] {
+const rowsOf = ({ path: [, ...keys], from, to }: LockChange) => rowsAt(keys.join(" "), from, to);
+
+function rowsAt(
+  name: string,
+  from: LockChange["from"],
+  to: LockChange["to"],
+): readonly (readonly string[])[] {
   if (from === null || to === null || typeof from === "string" || typeof to === "string")
-    return [[keys.join(" "), shown(from), "->", shown(to)]];
-  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])];
-  return names
-    .filter((name) => !isDeepStrictEqual(from[name], to[name]))
-    .flatMap((name) => rowsOf({ path: ["", ...keys, name], from: from[name] ?? null, to: to[name] ?? null }));
+    return [[name, shown(from), "->", shown(to)]];
+  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  return keys
+    .filter((key) => !isDeepStrictEqual(from[key], to[key]))
+    .flatMap((key) => rowsAt(`${name} ${key}`, from[key] ?? null, to[key] ?? null));
 }
 
 /** Digests short, as everybody reads them. */
