@@ -38,9 +38,9 @@ export const refsPath = (paths: StatePaths): string => join(paths.data, "store",
 export const locksPath = (paths: StatePaths): string => join(paths.data, "store", "locks");
 /** One file a process that works with layers. */
 export const leasesPath = (paths: StatePaths): string => join(paths.data, "store", "leases");
-/** What pavlosc gets as --root. */
 /** Prebuilt directories of GPU drivers. */
 export const driversPath = (paths: StatePaths): string => join(paths.data, "store", "drivers");
+/** What pavlosc gets as --root. */
 export const containersPath = (paths: StatePaths): string => join(paths.run, "containers");
 /** Holds one directory for each project. */
 export const projectsPath = (paths: StatePaths): string => join(paths.data, "environments");

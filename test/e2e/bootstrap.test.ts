@@ -5,8 +5,7 @@ import { callers } from "./support/callers.ts";
 import { busyboxRoot } from "./support/roots.ts";
 import { expectCode, type Outcome, type World, world } from "./support/world.ts";
 
-const file = (more = "") =>
-  `rootfs: {bootstrap: {suite: bookworm, packages: [git]}}\ncommand: [sleep, '1000']\n${more}`;
+const file = "rootfs: {bootstrap: {suite: bookworm, packages: [git]}}\ncommand: [sleep, '1000']\n";
 
 /** Distributions, by an mmdebstrap that installs busybox and the packages that `archive` says. */
 describe.each(callers())("a bootstrapped root, as $kind:", (caller) => {
@@ -41,7 +40,7 @@ describe.each(callers())("a bootstrapped root, as $kind:", (caller) => {
   afterEach(() => at.end());
 
   it("is installed once, noted in the lock, and updated when that is asked for", () => {
-    at.write("environments/web.yaml", file());
+    at.write("environments/web.yaml", file);
     at.write(
       "environments/built.yaml",
       "rootfs:\n  from: {bootstrap: {suite: bookworm, packages: [git]}}\n  steps: [{run: 'touch /built'}]\ncommand: [sleep, '1000']\n",
@@ -91,7 +90,7 @@ describe.each(callers())("a bootstrapped root, as $kind:", (caller) => {
   });
 
   it("that cannot be updated stays as it is", () => {
-    at.write("environments/web.yaml", file());
+    at.write("environments/web.yaml", file);
     expectCode(pavlos("apply", "--yes"), 0);
     at.write("bin/mmdebstrap", "#!/bin/sh\necho 'E: Unable to locate package git' >&2\nexit 1\n");
     const refused = expectCode(pavlos("update"), 1);

@@ -153,8 +153,7 @@ async function make(
   const done = await fill(tools, request, staged.value);
   const id = done.ok ? idOf(done.value) : null;
   const kept = id === null ? done : await commitLayers(tools, [{ staged: staged.value, id }]);
-  if (kept.ok && id !== null) return success(undefined);
-  await dropStaged(tools, [staged.value]);
+  if (id === null || !kept.ok) await dropStaged(tools, [staged.value]);
   if (kept.ok) return success(undefined);
   return request.context.signal.aborted ? failure(interrupted(request.rootfs.suite)) : kept;
 }
