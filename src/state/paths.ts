@@ -1,6 +1,8 @@
-import { join } from "node:path";
-
-/** Where Pavlos keeps everything on this machine for this caller; docs/architecture.md shows the tree. */
+/**
+ * Where Pavlos keeps everything on this machine for this caller; docs/architecture.md shows the tree. Both are
+ * absolute and normal. What lies below them is put together as text: a command asks for hundreds of these
+ * paths, and path.join looks at each character of each.
+ */
 export interface StatePaths {
   /** What survives a reboot: store, environments, volumes. */
   readonly data: string;
@@ -26,43 +28,43 @@ export interface EnvironmentPaths {
   readonly status: string;
 }
 
-export const storePath = (paths: StatePaths): string => join(paths.data, "store");
-export const blobsPath = (paths: StatePaths): string => join(paths.data, "store", "blobs", "sha256");
-export const layersPath = (paths: StatePaths): string => join(paths.data, "store", "layers");
-export const imagesPath = (paths: StatePaths): string => join(paths.data, "store", "images");
+export const storePath = (paths: StatePaths): string => `${paths.data}/store`;
+export const blobsPath = (paths: StatePaths): string => `${paths.data}/store/blobs/sha256`;
+export const layersPath = (paths: StatePaths): string => `${paths.data}/store/layers`;
+export const imagesPath = (paths: StatePaths): string => `${paths.data}/store/images`;
 /** Stacks that the user gave a name. */
 export const namedRootPath = (paths: StatePaths, name: string): string =>
-  join(paths.data, "store", "refs", `${name}.json`);
-export const refsPath = (paths: StatePaths): string => join(paths.data, "store", "refs");
+  `${paths.data}/store/refs/${name}.json`;
+export const refsPath = (paths: StatePaths): string => `${paths.data}/store/refs`;
 /** One file a digest that is being worked on. */
-export const locksPath = (paths: StatePaths): string => join(paths.data, "store", "locks");
+export const locksPath = (paths: StatePaths): string => `${paths.data}/store/locks`;
 /** One file a process that works with layers. */
-export const leasesPath = (paths: StatePaths): string => join(paths.data, "store", "leases");
+export const leasesPath = (paths: StatePaths): string => `${paths.data}/store/leases`;
 /** Prebuilt directories of GPU drivers. */
-export const driversPath = (paths: StatePaths): string => join(paths.data, "store", "drivers");
+export const driversPath = (paths: StatePaths): string => `${paths.data}/store/drivers`;
 /** What pavlosc gets as --root. */
-export const containersPath = (paths: StatePaths): string => join(paths.run, "containers");
+export const containersPath = (paths: StatePaths): string => `${paths.run}/containers`;
 /** Holds one directory for each project. */
-export const projectsPath = (paths: StatePaths): string => join(paths.data, "environments");
+export const projectsPath = (paths: StatePaths): string => `${paths.data}/environments`;
 export const projectPath = (paths: StatePaths, projectId: string): string =>
-  join(paths.data, "environments", projectId);
+  `${paths.data}/environments/${projectId}`;
 export const volumePath = (paths: StatePaths, projectId: string, volume: string): string =>
-  join(paths.data, "volumes", projectId, volume);
+  `${paths.data}/volumes/${projectId}/${volume}`;
 
 export function environmentPaths(paths: StatePaths, projectId: string, name: string): EnvironmentPaths {
-  const directory = join(projectPath(paths, projectId), name);
-  const bundle = join(directory, "bundle");
+  const directory = `${projectPath(paths, projectId)}/${name}`;
+  const bundle = `${directory}/bundle`;
   return {
     directory,
-    record: join(directory, "record.json"),
+    record: `${directory}/record.json`,
     bundle,
-    upper: join(directory, "upper"),
-    work: join(directory, "work"),
-    aside: join(directory, "upper.aside"),
-    asideRecord: join(directory, "upper.aside.json"),
-    log: join(directory, "logs", "output.log"),
-    events: join(directory, "logs", "events.jsonl"),
-    status: join(bundle, "status.json"),
+    upper: `${directory}/upper`,
+    work: `${directory}/work`,
+    aside: `${directory}/upper.aside`,
+    asideRecord: `${directory}/upper.aside.json`,
+    log: `${directory}/logs/output.log`,
+    events: `${directory}/logs/events.jsonl`,
+    status: `${bundle}/status.json`,
   };
 }
 

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { isFull, reasonOf } from "../host/errno.ts";
 import type { Files } from "../host/files.ts";
 import type { InstanceRecord, Leftover } from "../model/instance.ts";
@@ -52,17 +51,17 @@ export function openProjectState(project: ProjectIdentity, tools: StateTools): P
       }),
     removeEnvironment: (name) =>
       attempt(`what is left of ${name} cannot be removed`, () =>
-        removeDirectory(files, join(directory, name)),
+        removeDirectory(files, `${directory}/${name}`),
       ),
     async removeIfEmpty() {
-      if (!(files.list(directory) ?? []).some((name) => isDirectory(files, join(directory, name))))
+      if (!(files.list(directory) ?? []).some((name) => isDirectory(files, `${directory}/${name}`)))
         await files.remove(directory);
     },
     async lock(options) {
       const identity = { version: 1, name: project.name, root: project.root };
-      const lock = await tools.locker(join(directory, "lock"), options);
+      const lock = await tools.locker(`${directory}/project.lock`, options);
       if (!lock.ok) return lock;
-      const path = join(directory, "project.json");
+      const path = `${directory}/project.json`;
       const text = `${JSON.stringify(identity)}\n`;
       const named = await attempt(`${directory} cannot be written to`, async () => {
         files.makeDirectory(directory, 0o711);
@@ -73,7 +72,7 @@ export function openProjectState(project: ProjectIdentity, tools: StateTools): P
       lock.value.release();
       return named;
     },
-    journal: openJournal(files, join(directory, "journal.jsonl"), tools.now),
+    journal: openJournal(files, `${directory}/journal.jsonl`, tools.now),
   };
 }
 
@@ -82,15 +81,17 @@ export function readRecords(files: Files, directory: string): Records {
   const records: InstanceRecord[] = [];
   const leftovers: Leftover[] = [];
   for (const name of files.list(directory) ?? []) {
-    const text = files.readText(join(directory, name, "record.json"));
-    if (text === null && !isDirectory(files, join(directory, name))) continue;
+    // The project's own files: no environment has a dot in its name.
+    if (name.includes(".")) continue;
+    const text = files.readText(`${directory}/${name}/record.json`);
+    if (text === null && !isDirectory(files, `${directory}/${name}`)) continue;
     const parsed = parseRecord(text, name);
     if (parsed.ok) {
       records.push(parsed.value);
       continue;
     }
     const { reason, foreign } = parsed.failure;
-    const removable = !foreign && !holdsData(files, join(directory, name, "upper"));
+    const removable = !foreign && !holdsData(files, `${directory}/${name}/upper`);
     leftovers.push({ name, reason, removable, containerId: null });
   }
   return { records, leftovers };
@@ -99,7 +100,7 @@ export function readRecords(files: Files, directory: string): Records {
 /** Did anybody write into one of the layers? What cannot be looked into counts as data. */
 function holdsData(files: Files, upper: string): boolean {
   try {
-    return (files.list(upper) ?? []).some((layer) => files.list(join(upper, layer))?.length !== 0);
+    return (files.list(upper) ?? []).some((layer) => files.list(`${upper}/${layer}`)?.length !== 0);
   } catch {
     return true;
   }
@@ -110,7 +111,7 @@ const isDirectory = (files: Files, path: string): boolean => files.status(path)?
 /** The record goes last: until then the directory belongs to somebody. */
 async function removeDirectory(files: Files, directory: string): Promise<void> {
   for (const entry of files.list(directory) ?? []) {
-    if (entry !== "record.json") await files.remove(join(directory, entry));
+    if (entry !== "record.json") await files.remove(`${directory}/${entry}`);
   }
   await files.remove(directory);
 }

@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { realFiles } from "../../src/host/real-files.ts";
 import type { InstanceRecord } from "../../src/model/instance.ts";
 import { success } from "../../src/model/result.ts";
+import { type Flock, makeLocker } from "../../src/state/lock.ts";
 import { environmentPaths } from "../../src/state/paths.ts";
 import { openProjectState, type ProjectState } from "../../src/state/project.ts";
 import { environment, project } from "../reconcile/support/environments.ts";
@@ -54,6 +55,17 @@ describe("the state directory of a project", () => {
     await state.writeRecord(record("db"), "quick");
     expect(state.readRecords()).toEqual({ records: [record("db"), record("web")], leftovers: [] });
     expect(readdirSync(at("web").directory)).toEqual(["record.json"]);
+  });
+
+  it("has room for an environment called lock, also while it is locked", async () => {
+    const flock: Flock = { try: () => success(true), wait: async () => success(true) };
+    const locker = makeLocker(flock);
+    state = openProjectState(project, { files: realFiles, locker, paths: paths(), now: () => new Date(0) });
+    const signal = new AbortController().signal;
+    const lock = await state.lock({ command: "pavlos apply", waiting: () => undefined, signal });
+    expect(await state.writeRecord(record("lock"), "durable")).toEqual(success(undefined));
+    expect(state.readRecords()).toEqual({ records: [record("lock")], leftovers: [] });
+    if (lock.ok) lock.value.release();
   });
 
   it("says who the project is once it is locked", async () => {
