@@ -2,8 +2,9 @@
 //!
 //! The kernel checks a program at each load, path by path, and takes longer for that than for all the
 //! rest of a container's start when the paths are many. So a rule is one comparison where it can
-//! be, what matches jumps away, and what does not match falls through: the checker then goes over
-//! the whole chain once, knowing nothing of the numbers, and all that comes later is a case of that.
+//! be, rules for numbers that follow each other are one together, what matches jumps away, and
+//! what does not match falls through: the checker then goes over the whole chain once, knowing
+//! nothing of the numbers, and all that comes later is a case of that.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +22,12 @@ const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
 /// Both numbers in one, as in the kernel's dev_t.
 const NUMBER: u8 = 6;
+/// How far that is above the first of a range.
+const DISTANCE: u8 = 7;
 
 // Codes. Calculations and comparisons are of 32 bits.
 const LOAD_WORD: u8 = 0x61;
+const SUBTRACT: u8 = 0x14;
 const AND: u8 = 0x54;
 const OR_REGISTER: u8 = 0x4c;
 const SHIFT_LEFT: u8 = 0x64;
@@ -34,6 +38,8 @@ const EXIT: u8 = 0x95;
 const JUMP: u8 = 0x05;
 const IF_EQUAL: u8 = 0x16;
 const IF_ANY_BIT: u8 = 0x46;
+/// Without a sign.
+const IF_AT_MOST: u8 = 0xb6;
 
 // Of linux/bpf.h.
 const BLOCK: u32 = 1;
@@ -58,6 +64,16 @@ enum Target {
 }
 
 type Line = (Instruction, Option<Target>);
+
+/// What a comparison is about. Every device comes first: nothing is left behind it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Devices {
+    Every,
+    Major(u32),
+    Minor(u32),
+    /// The first and the last of a range, within one major.
+    Numbers(u32, u32),
+}
 
 /// Looks at the rules from the last to the first. A rule decides the accesses that it names; the
 /// request is allowed when all of its accesses are. What no rule decides is forbidden. `None`:
@@ -144,38 +160,70 @@ fn chain(rules: &[&Rule], kind: DeviceKind) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     // Accesses that may still be undecided.
     let mut open = EVERY;
-    for rule in rules {
-        if rule.kind != DeviceKind::All && rule.kind != kind {
-            continue;
-        }
-        lines.extend(block(rule, open));
-        if rule.major.is_none() && rule.minor.is_none() {
-            open &= !access(rule);
-        }
-        // What comes behind is never reached.
-        if open == 0 {
-            return lines;
+    let about_kind = |rule: &&Rule| rule.kind == DeviceKind::All || rule.kind == kind;
+    let rules: Vec<&Rule> = rules.iter().copied().filter(about_kind).collect();
+    let decides = |rule: &Rule| (rule.allow, access(rule));
+    // Where neighbours decide the same, it does not matter which comes first.
+    for alike in rules.chunk_by(|one, next| decides(one) == decides(next)) {
+        for devices in gathered(alike) {
+            lines.extend(block(alike[0], devices, open));
+            if devices == Devices::Every {
+                open &= !access(alike[0]);
+            }
+            // What comes behind is never reached.
+            if open == 0 {
+                return lines;
+            }
         }
     }
     lines.push((immediate(JUMP, 0, 0), Some(Target::Deny)));
     lines
 }
 
-/// The instructions of one rule, where some of the `open` accesses are undecided and no others.
-fn block(rule: &Rule, open: u32) -> Vec<Line> {
+/// All that the rules are about, with numbers that follow each other as one range.
+fn gathered(rules: &[&Rule]) -> Vec<Devices> {
+    let mut each: Vec<Devices> = rules.iter().map(|rule| devices(rule)).collect();
+    each.sort_unstable();
+    each.dedup();
+    let mut gathered: Vec<Devices> = Vec::new();
+    for next in each {
+        match (gathered.last_mut(), next) {
+            (Some(Devices::Numbers(_, last)), Devices::Numbers(number, _))
+                if *last + 1 == number && *last >> MINOR_BITS == number >> MINOR_BITS =>
+            {
+                *last = number;
+            }
+            _ => gathered.push(next),
+        }
+    }
+    gathered
+}
+
+fn devices(rule: &Rule) -> Devices {
+    match (rule.major, rule.minor) {
+        (None, None) => Devices::Every,
+        (Some(major), None) => Devices::Major(major),
+        (None, Some(minor)) => Devices::Minor(minor),
+        (Some(major), Some(minor)) => {
+            let number = major << MINOR_BITS | minor;
+            Devices::Numbers(number, number)
+        }
+    }
+}
+
+/// What `rule` decides about `devices`, where some of the `open` accesses are undecided and no others.
+fn block(rule: &Rule, devices: Devices, open: u32) -> Vec<Line> {
     let access = access(rule) & open;
     if access == 0 {
         return Vec::new();
     }
-    let condition = condition(rule);
     let end = if rule.allow {
         Target::Allow
     } else {
         Target::Deny
     };
     if access == open {
-        let decided = condition.unwrap_or(immediate(JUMP, 0, 0));
-        return vec![(decided, Some(end))];
+        return jump(devices, end);
     }
     let decide = if rule.allow {
         vec![
@@ -185,33 +233,36 @@ fn block(rule: &Rule, open: u32) -> Vec<Line> {
     } else {
         vec![(immediate(IF_ANY_BIT, ACCESS, access), Some(end))]
     };
-    let over = Target::Over(decide.len());
-    let mut block = match condition {
-        None => Vec::new(),
-        Some(condition) => vec![
-            (condition, Some(Target::Over(1))),
-            (immediate(JUMP, 0, 0), Some(over)),
-        ],
-    };
+    let mut block = Vec::new();
+    if devices != Devices::Every {
+        block.extend(jump(devices, Target::Over(1)));
+        block.extend(jump(Devices::Every, Target::Over(decide.len())));
+    }
     block.extend(decide);
     block
+}
+
+/// Goes to `target` with these devices, on with all others.
+fn jump(devices: Devices, target: Target) -> Vec<Line> {
+    let to = |code, register, value| (immediate(code, register, value), Some(target));
+    match devices {
+        Devices::Every => vec![to(JUMP, 0, 0)],
+        Devices::Major(major) => vec![to(IF_EQUAL, MAJOR, major)],
+        Devices::Minor(minor) => vec![to(IF_EQUAL, MINOR, minor)],
+        Devices::Numbers(first, last) if first == last => vec![to(IF_EQUAL, NUMBER, first)],
+        // What is below the first is, without a sign, farther from it than any number above.
+        Devices::Numbers(first, last) => vec![
+            (instruction(COPY, DISTANCE, NUMBER, 0), None),
+            (immediate(SUBTRACT, DISTANCE, first), None),
+            to(IF_AT_MOST, DISTANCE, last - first),
+        ],
+    }
 }
 
 /// Whether the kernel can number a device so.
 fn has_devices(rule: &Rule) -> bool {
     let fits = |number: Option<u32>, bits: u32| number.is_none_or(|number| number >> bits == 0);
     fits(rule.major, 32 - MINOR_BITS) && fits(rule.minor, MINOR_BITS)
-}
-
-/// What is compared; `None`: nothing, every number matches.
-fn condition(rule: &Rule) -> Option<Instruction> {
-    let (register, wanted) = match (rule.major, rule.minor) {
-        (None, None) => return None,
-        (Some(major), None) => (MAJOR, major),
-        (None, Some(minor)) => (MINOR, minor),
-        (Some(major), Some(minor)) => (NUMBER, major << MINOR_BITS | minor),
-    };
-    Some(immediate(IF_EQUAL, register, wanted))
 }
 
 fn access(rule: &Rule) -> u32 {

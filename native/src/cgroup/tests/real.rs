@@ -242,7 +242,7 @@ fn device_rules_hold_and_change_in_v1_and_v2() {
         .0
         .v2()
         .map(|path| Cgroups::from_directories([(String::new(), path.to_owned())].into()));
-    let read = |text| serde_json::from_str::<Resources>(text).unwrap();
+    let read = |text: &str| serde_json::from_str::<Resources>(text).unwrap();
     let none = read(r#"{"devices": [{"allow": false, "access": "rwm"}]}"#);
     let kmsg = read(
         r#"{"devices": [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]}"#,
@@ -257,6 +257,15 @@ fn device_rules_hold_and_change_in_v1_and_v2() {
             {"allow": false, "type": "b", "major": 7, "minor": 3, "access": "w"}
         ]}"#,
     );
+    let range = |first: u32| {
+        let rule = |minor| {
+            format!(
+                r#"{{"allow": true, "type": "c", "major": 1, "minor": {minor}, "access": "r"}}"#
+            )
+        };
+        let rules = [first, first + 1, first + 2].map(rule).join(",");
+        read(&format!(r#"{{"devices": [{rules}]}}"#))
+    };
     for cgroups in [Some(made.0.clone()), v2].into_iter().flatten() {
         cgroups.set(&none, false).unwrap();
         assert!(read_device(&cgroups, "/dev/zero"));
@@ -268,6 +277,10 @@ fn device_rules_hold_and_change_in_v1_and_v2() {
         cgroups.set(&kmsg, false).unwrap();
         cgroups.set(&mixed, false).unwrap();
         assert!(read_device(&cgroups, "/dev/kmsg"));
+        for (first, holds_it) in [(12, false), (11, true), (9, true), (8, false)] {
+            cgroups.set(&range(first), false).unwrap();
+            assert_eq!(read_device(&cgroups, "/dev/kmsg"), holds_it, "{first}");
+        }
     }
 }
 
