@@ -184,6 +184,56 @@ fn a_mount_through_a_link_to_nothing_makes_what_is_missing_inside() {
 }
 
 #[test]
+fn nodes_are_in_their_directories_in_whatever_order_they_come() {
+    // Among them two in the fresh /dev, one through a link, and one that is there twice.
+    let nodes = [
+        "/dev/dri/card1",
+        "/dev/dri/renderD128",
+        "/dev/one",
+        "/dev/dri/card2",
+        "/dev/caps/deep/cap1",
+        "/dev/caps/deep/cap2",
+        "/dev/caps/cap3",
+        "/srv/four",
+        "/srv/link/five",
+        "/dev/dri/card1",
+        "/dev/two",
+    ];
+    let device = |path: &&str| json!({"type": "c", "path": path, "source": "/dev/full", "major": 1, "minor": 7});
+    for mut place in [Place::new(), Place::rootless()] {
+        let look = [&["stat", "-c", "%n %t:%T"], &nodes[..], &["/etc/five"]].concat();
+        let id = place.bundle(&look, |config| {
+            config["linux"]["devices"] = nodes.iter().map(device).collect();
+        });
+        let root = place.dir.join("root");
+        fs::create_dir(root.join("srv")).unwrap();
+        std::os::unix::fs::symlink("../etc", root.join("srv/link")).unwrap();
+        std::os::unix::fs::chown(root.join("srv"), Some(place.uid), Some(place.uid)).unwrap();
+        let bundle = place.dir.join(&id);
+        let said = place.ok(&["run", "--bundle", bundle.to_str().unwrap(), &id]);
+        let seen = nodes.iter().chain(&["/etc/five"]);
+        assert_eq!(
+            said,
+            seen.map(|path| format!("{path} 1:7\n")).collect::<String>()
+        );
+    }
+}
+
+#[test]
+fn a_second_dev_over_the_first_has_all_nodes_too() {
+    let mut place = Place::new();
+    let id = place.bundle(&["ls", "/dev/dri"], |config| {
+        let dev = json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs"});
+        config["mounts"] = json!([dev, dev]);
+        let device = |path| json!({"type": "c", "path": path, "major": 1, "minor": 7});
+        config["linux"]["devices"] = json!(["/dev/dri/card1", "/dev/dri/card2"].map(device));
+    });
+    let bundle = place.dir.join(&id);
+    let said = place.ok(&["run", "--bundle", bundle.to_str().unwrap(), &id]);
+    assert_eq!(said, "card1\ncard2\n");
+}
+
+#[test]
 fn a_link_to_itself_is_an_error() {
     let mut place = Place::new();
     let id = place.bundle(&["true"], |config| {

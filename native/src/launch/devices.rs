@@ -9,13 +9,21 @@ use rustix::io::Errno;
 use super::init::Init;
 use super::mounts::{attach, copy};
 use crate::error::{Context, Error, Result};
+use crate::root::RootFd;
 use crate::spec::linux::{Device, DeviceKind};
 use crate::sys::descriptor::leave;
 use crate::sys::mount::Recursive;
 use crate::sys::process::terminal_peer;
 
-/// Makes a node; where the kernel does not let us (user namespaces), shows the host's.
-pub fn node(init: &Init, device: &Device) -> Result<()> {
+/// Makes nodes; where the kernel does not let us (user namespaces), shows the host's.
+pub fn nodes(init: &Init, devices: &[Device]) -> Result<()> {
+    let mut directories = Directories::of(init)?;
+    devices
+        .iter()
+        .try_for_each(|device| node(init, &mut directories, device))
+}
+
+fn node<'a>(init: &Init, directories: &mut Directories<'a>, device: &'a Device) -> Result<()> {
     if init.in_user_namespace() && device.kind != DeviceKind::Fifo {
         return bind(init, device);
     }
@@ -27,15 +35,15 @@ pub fn node(init: &Init, device: &Device) -> Result<()> {
             "the path has no last name",
         ));
     };
-    let parent = directory(init, parent)?;
+    let parent = directories.open(parent)?;
     let mode = Mode::from_raw_mode(device.file_mode.unwrap_or(0o666) & 0o7777);
     let number = rustix::fs::makedev(device.major, device.minor);
-    match rustix::fs::mknodat(&parent, name, file_type(device.kind), mode, number) {
+    match rustix::fs::mknodat(parent, name, file_type(device.kind), mode, number) {
         Err(Errno::PERM) => return bind(init, device),
         // A mount below /dev may have brought it; it must be the same one.
         Err(Errno::EXIST) => {
             let there = rustix::fs::openat(
-                &parent,
+                parent,
                 name,
                 OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
                 Mode::empty(),
@@ -56,7 +64,7 @@ pub fn node(init: &Init, device: &Device) -> Result<()> {
     }
     let (uid, gid) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
     rustix::fs::chownat(
-        &parent,
+        parent,
         name,
         Some(uid),
         Some(gid),
@@ -65,32 +73,44 @@ pub fn node(init: &Init, device: &Device) -> Result<()> {
     .at("give device to its owner", subject)
 }
 
-/// Where a node is made; the fresh /dev is open already.
-fn directory<'a>(init: &'a Init, path: &Path) -> Result<Place<'a>> {
-    match &init.dev {
-        Some(dev) if path == Path::new("/dev") => Ok(Place::Open(dev.as_fd())),
-        _ => init.root()?.make_dir(path, 0o755).map(Place::Own),
+/// Where nodes are made.
+struct Directories<'a> {
+    root: &'a RootFd,
+    /// The fresh /dev is open already.
+    dev: Option<BorrowedFd<'a>>,
+    /// That of the node before, which is mostly the next one's too. Nothing is mounted on a directory
+    /// between two nodes.
+    last: Option<(&'a Path, OwnedFd)>,
+}
+
+impl<'a> Directories<'a> {
+    fn of(init: &'a Init) -> Result<Self> {
+        Ok(Self {
+            root: init.root()?,
+            dev: init.dev.as_ref().map(AsFd::as_fd),
+            last: None,
+        })
     }
-}
 
-enum Place<'a> {
-    Open(BorrowedFd<'a>),
-    Own(OwnedFd),
-}
-
-impl AsFd for Place<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Open(fd) => *fd,
-            Self::Own(fd) => fd.as_fd(),
+    fn open(&mut self, path: &'a Path) -> Result<BorrowedFd<'_>> {
+        if let Some(dev) = self.dev
+            && path == Path::new("/dev")
+        {
+            return Ok(dev);
         }
+        let fd = match self.last.take() {
+            Some((at, fd)) if at == path => fd,
+            _ => self.root.make_dir(path, 0o755)?,
+        };
+        Ok(self.last.insert((path, fd)).1.as_fd())
     }
 }
 
 /// A symbolic link in the fresh /dev.
 pub fn link(init: &Init, name: &str, target: &str) -> Result<()> {
-    let directory = directory(init, Path::new("/dev"))?;
-    match rustix::fs::symlinkat(target, &directory, name) {
+    let mut directories = Directories::of(init)?;
+    let directory = directories.open(Path::new("/dev"))?;
+    match rustix::fs::symlinkat(target, directory, name) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(Error::os("make link", format!("/dev/{name}"), errno)),
     }
@@ -204,5 +224,36 @@ pub fn file_type(kind: DeviceKind) -> FileType {
         DeviceKind::Character => FileType::CharacterDevice,
         DeviceKind::Block => FileType::BlockDevice,
         DeviceKind::Fifo => FileType::Fifo,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_directory_of_nodes_that_follow_each_other_is_opened_once() {
+        let base = std::env::temp_dir().join(format!("pavlosc-nodes-{}", std::process::id()));
+        fs::create_dir_all(base.join("dev")).unwrap();
+        let root = RootFd::open_host(&base).unwrap();
+        let mut directories = Directories {
+            root: &root,
+            dev: None,
+            last: None,
+        };
+        let (one, other) = (Path::new("/dev/one"), Path::new("/dev/other"));
+        let inode = |fd: BorrowedFd| rustix::fs::fstat(fd).unwrap().st_ino;
+        let first = inode(directories.open(one).unwrap());
+        // Gone: who looks for it makes it anew.
+        fs::remove_dir(base.join("dev/one")).unwrap();
+        assert_eq!(inode(directories.open(one).unwrap()), first);
+        assert!(!base.join("dev/one").exists());
+        directories.open(other).unwrap();
+        assert!(base.join("dev/other").exists());
+        directories.open(one).unwrap();
+        assert!(base.join("dev/one").exists());
+        fs::remove_dir_all(base).unwrap();
     }
 }

@@ -154,7 +154,7 @@ impl Init<'_> {
             Operation::Root { mount, at } => rootfs::attach(self, mount, &at),
             Operation::RuntimeHooks => self.runtime_hooks(),
             Operation::Mount(mount) => mounts::mount(self, mount),
-            Operation::Device(device) => devices::node(self, &device),
+            Operation::Devices(nodes) => devices::nodes(self, &nodes),
             Operation::Link { name, target } => devices::link(self, name, target),
             Operation::WorkingDirectory(path) => {
                 // As other runtimes do; what stands in the way is found on entry.

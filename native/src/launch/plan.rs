@@ -37,7 +37,8 @@ pub enum Operation {
     },
     RuntimeHooks,
     Mount(Mount),
-    Device(Device),
+    /// Nodes, one after the other: what stands in one directory is mostly together.
+    Devices(Vec<Device>),
     /// A symbolic link in the fresh /dev.
     Link {
         name: &'static str,
@@ -411,6 +412,7 @@ fn devices(plan: &mut Vec<Operation>, config: &Config) {
         ("urandom", 1, 9),
         ("tty", 5, 0),
     ];
+    let mut nodes = Vec::new();
     for (name, major, minor) in STANDARD {
         let path = Path::new("/dev").join(name);
         if config
@@ -421,7 +423,7 @@ fn devices(plan: &mut Vec<Operation>, config: &Config) {
         {
             continue;
         }
-        plan.push(Operation::Device(Device {
+        nodes.push(Device {
             kind: DeviceKind::Character,
             path,
             source: None,
@@ -430,9 +432,10 @@ fn devices(plan: &mut Vec<Operation>, config: &Config) {
             file_mode: Some(0o666),
             uid: 0,
             gid: 0,
-        }));
+        });
     }
-    plan.extend(config.linux.devices.iter().cloned().map(Operation::Device));
+    nodes.extend_from_slice(&config.linux.devices);
+    plan.push(Operation::Devices(nodes));
     const LINKS: [(&str, &str); 5] = [
         ("fd", "/proc/self/fd"),
         ("stdin", "/proc/self/fd/0"),
