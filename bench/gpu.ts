@@ -12,7 +12,10 @@ import type { Tools } from "./tools.ts";
 
 const rounds = 25;
 /** Of whole applies, whose times differ more from one to the next than the GPUs cost. */
-const pairs = 100;
+const pairs = 250;
+
+/** A file system that is not that of the driver: there each of its files is mounted by itself. */
+const elsewhere = "/dev/shm";
 
 /**
  * What GPUs cost: a start with the eight of a fixture (a DGX H100, the full set of libraries) against the
@@ -20,6 +23,7 @@ const pairs = 100;
  */
 export async function gpu(tools: Tools): Promise<Suite> {
   const directory = mkdtempSync(join(tmpdir(), "pavlos-bench-"));
+  const other = mkdtempSync(join(elsewhere, "pavlos-bench-"));
   process.env.PAVLOS_HOME = join(directory, "home");
   process.env.PAVLOS_DRIVER_ROOT = writeTree(join(directory, "machine"), machines.dgx);
   try {
@@ -35,6 +39,13 @@ export async function gpu(tools: Tools): Promise<Suite> {
       "of that, pavlosc: start of the same bundles until the end of /bin/true",
       starts,
     );
+    sawDriver(directory, "linked");
+    process.env.PAVLOS_HOME = join(other, "home");
+    const apart = compared(tools, "apply of 1, the driver on another file system than the store", [
+      without,
+      all,
+    ]);
+    sawDriver(other, "mounted");
     const bundled = await bundledLook(directory);
     const looks = (["cold", "cached"] as const).map((how) => look(bundled, directory, how));
     return {
@@ -43,13 +54,21 @@ export async function gpu(tools: Tools): Promise<Suite> {
       rows: [
         whole,
         alone,
+        apart,
         { what: "look at the machine, first of a boot or driver", "with (ms)": looks[0] ?? null },
         { what: "look at the machine, driver known", "with (ms)": looks[1] ?? null },
       ],
     };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    for (const made of [directory, other]) rmSync(made, { recursive: true, force: true });
   }
+}
+
+/** Throws unless the driver was attached in this way: else two rows would be about the same. */
+function sawDriver(directory: string, how: "linked" | "mounted"): void {
+  const names = readdirSync(join(directory, "home/data/store/drivers"));
+  if (names.length === 0 || names.some((name) => name.endsWith("-mounted") !== (how === "mounted")))
+    throw new Error(`the driver was not ${how}: ${names.join(", ")}`);
 }
 
 /** The second against the first, in pairs. */

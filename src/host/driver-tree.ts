@@ -42,6 +42,7 @@ export interface TreeStatus {
   readonly gid: number;
   readonly mode: number;
   readonly size: number;
+  readonly inode: number;
   readonly mtimeMs: number;
   /** Of a device. */
   readonly major: number;
@@ -79,7 +80,7 @@ export const driverTreeOf = (env: Readonly<Record<string, string | undefined>>):
   driverTree((env.PAVLOS_DRIVER_ROOT ?? "").replace(/\/+$/, ""));
 
 function statusOf(stats: Stats): TreeStatus {
-  const { uid, gid, mode, size, mtimeMs } = stats;
+  const { uid, gid, mode, size, ino: inode, mtimeMs } = stats;
   const kind = stats.isFile()
     ? "file"
     : stats.isDirectory()
@@ -91,7 +92,7 @@ function statusOf(stats: Stats): TreeStatus {
           : stats.isBlockDevice()
             ? "block"
             : "other";
-  return { kind, uid, gid, mode: mode & 0o7777, size, mtimeMs, ...numbersOf(stats.rdev) };
+  return { kind, uid, gid, mode: mode & 0o7777, size, inode, mtimeMs, ...numbersOf(stats.rdev) };
 }
 
 function reading<T>(file: string, work: (part: ReadPart) => T): T {

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { trees } from "./trees.ts";
 
 /**
@@ -42,7 +41,7 @@ const partsOf = (path: string): string[] => path.split("/").filter((part) => par
 function lookUp(directories: readonly string[], name: string): readonly string[] | string | null {
   const merged: string[] = [];
   for (const directory of directories) {
-    const path = join(directory, name);
+    const path = `${directory}/${name}`;
     const stats = trees.stats(path);
     if (stats === null) continue;
     if (stats.isDirectory()) {

@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   ftruncateSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -14,6 +15,7 @@ import {
   realpathSync,
   renameSync,
   type Stats,
+  statfsSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -102,6 +104,18 @@ export const trees = {
   makeLink(target: string, path: string): void {
     if (unlessClosed(() => lstatSync(path)) === null) symlinkSync(target, path);
   },
+  /** Gives a file a second name; false: the two are on different file systems, or it is not for this caller. */
+  shareFile(path: string, name: string): boolean {
+    try {
+      linkSync(path, name);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === null) throw error;
+      return false;
+    }
+  },
+  /** Is a directory that of an overlay (OVERLAYFS_SUPER_MAGIC of linux/magic.h)? */
+  isOverlay: (path: string): boolean => statfsSync(path).type === 0x794c7630,
   copyOwner(path: string, model: string): void {
     const stats = lstatSync(model);
     if (process.getuid?.() === 0) chownSync(path, stats.uid, stats.gid);

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Files } from "../host/files.ts";
 
 /** What Pavlos reads of `<root>/<id>/state.json` (docs/pavlosc.md, "State"). */
@@ -19,7 +18,7 @@ export interface ContainerState {
 
 /** Null: there is no such container (or its state is not readable as one). */
 export function readContainerState(files: Files, root: string, id: string): ContainerState | null {
-  const text = files.readText(join(root, id, "state.json"));
+  const text = files.readText(`${root}/${id}/state.json`);
   if (text === null) return null;
   try {
     return asState(JSON.parse(text));

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type MachineName, machines } from "../fixtures/nvidia/machines.ts";
+import { libraryDirectory, type MachineName, machines, version } from "../fixtures/nvidia/machines.ts";
 import { writeTree } from "../fixtures/nvidia/tree.ts";
 import { callers } from "./support/callers.ts";
 import { busyboxRoot } from "./support/roots.ts";
@@ -50,6 +50,17 @@ describe.each(callers())("GPUs of a machine that changes, as $kind,", (caller) =
     expect(expectCode(pavlos("diff"), 2).stdout).toContain("no NVIDIA driver is loaded");
     expect(expectCode(pavlos("apply", "--yes"), 1).stderr).toContain("no NVIDIA driver is loaded");
     expect(at.ps("gpu").pid).toBe(pid);
+  });
+
+  it("a library in the place of another with the same name is drift, and comes into the running container", () => {
+    machine("laptop");
+    write("all");
+    apply();
+    const library = join(at.directory, "machine", libraryDirectory, `libcuda.so.${version}`);
+    writeFileSync(`${library}.new`, "built anew");
+    renameSync(`${library}.new`, library);
+    repaired(/gpu +live \(drift\)[\s\S]*the driver's files on the machine are others/);
+    expect(inside("cat /usr/local/nvidia/lib64/libcuda.so.1")).toBe("built anew");
   });
 
   it("a driver that is in use gives way to its update by a restart, and diff says who has it", () => {

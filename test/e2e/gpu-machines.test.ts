@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Expected, expectations } from "../fixtures/nvidia/expected.ts";
@@ -120,6 +120,29 @@ describe.each(callers())("what GPUs bring into a container, as $kind", (caller) 
             .map((node) => join(driver(machine), node))
             .sort(),
         ]);
+    });
+
+  const mountsOf = ({ mounts }: Inventory) => [...mounts.keys()].filter((path) => path.startsWith(home));
+
+  // Others can only mount the driver's files one by one.
+  if (caller.kind === "root")
+    it("is one mount of the driver; where that is on another file system, one for each file", () => {
+      const [[name, expected] = expect.unreachable()] = byMachine[0]?.[1] ?? [];
+      expectCode(on(expected.machine, "apply", name, "--yes"), 0);
+      expect(mountsOf(inside(name))).toEqual([home]);
+      const elsewhere = mkdtempSync("/dev/shm/pavlos-driver-");
+      try {
+        const env = { PAVLOS_DRIVER_ROOT: writeTree(elsewhere, machines[expected.machine]) };
+        expectCode(at.pavlosWith({ env }, "apply", name, "--yes"), 0);
+        const seen = inside(name);
+        expect(files(seen)).toEqual(sorted(filesOf(expected, elsewhere)));
+        const own = Object.keys(expected.files).filter((path) => path.startsWith(home));
+        expect(mountsOf(seen).sort()).toEqual([home, ...own].sort());
+        expectCode(at.pavlosWith({ env }, "diff", name), 0);
+        expectCode(at.pavlos("destroy", name, "--yes"), 0);
+      } finally {
+        rmSync(elsewhere, { recursive: true, force: true });
+      }
     });
 
   it.each([

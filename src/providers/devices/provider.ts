@@ -8,7 +8,7 @@ import type { Tools } from "../tools.ts";
 import type { Attachment } from "./attachment.ts";
 import { changeVariables, holdersOf, turnLive } from "./change.ts";
 import { contributionOf, driverInProc } from "./contribute.ts";
-import { makeSkeleton } from "./nvidia/directory.ts";
+import { makePrebuilt } from "./nvidia/directory.ts";
 import { observeDevices } from "./observe.ts";
 import { conflictOf, type Reservation, release, reservations, reserve } from "./reservations.ts";
 import {
@@ -177,11 +177,16 @@ async function claimNow(
     for (const key of gpus) (other === container ? users.own : users.used).add(key);
   const planned = await planOf(tools, desk.machine ?? lookAtMachine(tools, context), { environment, users });
   if (!planned.ok) return failure(problemOf(planned.failure, environment, context));
-  const made = await attempt(`the driver's directory for ${environment.name} cannot be made`, () => {
-    for (const skeleton of planned.value.skeletons) makeSkeleton(tools.files, skeleton);
+  const made = await attempt(`the driver's directory for ${environment.name} cannot be made`, async () => {
+    const asPlanned = await Promise.all(
+      planned.value.directories.map((directory) => makePrebuilt(tools.files, directory)),
+    );
+    return asPlanned.every(Boolean);
   });
   if (!made.ok) return made;
-  const conflict = reserve(tools, {
+  // What this machine cannot link is mounted: the plan sees that by what was made.
+  if (!made.value) return claimNow(tools, environment, { context, desk });
+  const conflict = await reserve(tools, {
     container,
     project: context.project.name,
     environment: environment.name,

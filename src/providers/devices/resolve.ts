@@ -12,8 +12,8 @@ import { attachmentOfDevices } from "./cdi/apply.ts";
 import { readSpecs } from "./cdi/read.ts";
 import { findDevices } from "./cdi/resolve.ts";
 import { attachNode } from "./nodes.ts";
-import type { Place, Skeleton } from "./nvidia/attach.ts";
-import { type Found, lookForDriver, resolveGpus } from "./nvidia/resolve.ts";
+import type { Place } from "./nvidia/attach.ts";
+import { type Found, lookForDriver, type Prepared, resolveGpus } from "./nvidia/resolve.ts";
 
 /** What only the provider of roots knows of one, as far as the store has it. */
 export interface Root {
@@ -38,7 +38,8 @@ export interface Machine {
 
 export interface Plan {
   readonly attachment: Attachment;
-  readonly skeletons: readonly Skeleton[];
+  /** What its mounts need. */
+  readonly directories: readonly Prepared[];
   readonly notices: readonly Pick<Notice, "code" | "message" | "hint">[];
 }
 
@@ -105,7 +106,7 @@ export async function planOf(
   return success({ ...gpus.value, attachment: more.length === 0 ? only : joined(parts) });
 }
 
-const none: Plan = { attachment: nothing, skeletons: [], notices: [] };
+const none: Plan = { attachment: nothing, directories: [], notices: [] };
 
 async function attachGpus(
   tools: Tools,
@@ -133,10 +134,10 @@ async function attachGpus(
     },
   });
   if (!resolved.ok) return resolved;
-  const { attachment, skeleton, notices } = resolved.value;
+  const { attachment, directory, notices } = resolved.value;
   return success({
     attachment: names.length === 0 ? attachment : joined([cdi.value, attachment]),
-    skeletons: skeleton === null ? [] : [skeleton],
+    directories: directory === null ? [] : [directory],
     notices,
   });
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { type EnvironmentPaths, environmentPaths } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
 import { type Attachment, nothing } from "./attachment.ts";
@@ -24,12 +24,12 @@ export function writeStored(
   }: { readonly projectId: string; readonly name: string; readonly attachment: Attachment },
 ): void {
   const path = pathOf(tools, projectId, name);
-  tools.files.makeDirectory(join(path, ".."), 0o755);
+  tools.files.makeDirectory(dirname(path), 0o755);
   tools.files.replace(path, JSON.stringify(attachment));
 }
 
 /** Where it is, in an environment. */
-export const storedPath = ({ bundle }: EnvironmentPaths): string => join(bundle, "devices.json");
+export const storedPath = ({ bundle }: EnvironmentPaths): string => `${bundle}/devices.json`;
 
 const pathOf = (tools: Tools, projectId: string, name: string): string =>
   storedPath(environmentPaths(tools.paths, projectId, name));

@@ -39,10 +39,10 @@ function attach(name: MachineName, changes: Partial<Gpus> = {}, more: Partial<At
     files,
     chosen: chosen.value,
     root: tree.root,
-    store: "/store",
     place: "writable",
     params: null,
     libraryPath: "",
+    prebuilt: { directory: "/store/driver-mounted", linked: false },
     ...more,
   });
 }
@@ -138,11 +138,23 @@ describe("the files of a driver inside", () => {
       destination: "/usr/local/nvidia",
       options: ["bind", "ro", "nosuid", "nodev"],
     });
-    expect(mounts[0]?.source).toMatch(new RegExp(`^/store/${version}-[0-9a-f]{16}$`));
+    expect(mounts[0]?.source).toBe("/store/driver-mounted");
     expect(loader[0]?.directory).toBe("/usr/local/nvidia/lib64");
     expect(loader[0]?.names).toContain("libcuda.so.1");
     expect(path).toEqual(["/usr/local/nvidia/bin"]);
     expect(env).toEqual({ NVIDIA_VISIBLE_DEVICES: "void" });
+  });
+
+  it("are all brought by the mount of that directory where it has them", () => {
+    const prebuilt = { directory: "/store/driver", linked: true };
+    const [linked, mounted] = [attach("dgx", {}, { prebuilt }), attach("dgx")];
+    const inDriver = ({ destination }: { destination: string }) =>
+      destination.startsWith("/usr/local/nvidia");
+    expect(linked.mounts.filter(inDriver)).toEqual([{ ...mounted.mounts[0], source: "/store/driver" }]);
+    expect(linked.mounts.filter((mount) => !inDriver(mount))).toEqual(
+      mounted.mounts.filter((mount) => !inDriver(mount)),
+    );
+    expect([linked.loader, linked.env, linked.path]).toEqual([mounted.loader, mounted.env, mounted.path]);
   });
 
   it("are the host's own, below the driver's root", () => {

@@ -25,31 +25,43 @@ export interface Attaching {
   readonly chosen: readonly Chosen[];
   /** Prefix of the driver's paths, which begin with /, on the host. */
   readonly root: string;
-  /** Holds the prebuilt directories. */
-  readonly store: string;
   readonly place: Place;
   /** /proc/driver/nvidia/params where that is to be seen changed; null: /proc stays as it is. */
   readonly params: string | null;
   /** LD_LIBRARY_PATH as the image and the file have it. */
   readonly libraryPath: string;
+  readonly prebuilt: Prebuilt;
 }
 
-/** A directory to be mounted: empty files for the driver's to lie on, and links. */
-export interface Skeleton {
+/** The directory that is mounted, prebuilt for a driver and capabilities. */
+export interface Prebuilt {
   /** Absolute, on the host. */
   readonly directory: string;
-  readonly files: readonly string[];
+  /** It has the driver's files, by hard links: one mount is all. Else each is mounted on an empty one. */
+  readonly linked: boolean;
+}
+
+/** What a prebuilt directory has. */
+export interface Content {
+  /** By their name in it. */
+  readonly files: Readonly<Record<string, Source>>;
   readonly links: Readonly<Record<string, string>>;
   /** Files with something in them. */
   readonly texts: Readonly<Record<string, string>>;
 }
 
+/** A file of the driver, absolute on the host, and which one it is. */
+export interface Source {
+  readonly path: string;
+  readonly inode: number;
+}
+
 /** Everything that the chosen GPUs need inside. Pure. */
-export function attachmentOf(attaching: Attaching, skeleton = skeletonOf(attaching)): Attachment {
+export function attachmentOf(attaching: Attaching): Attachment {
   const { gpus, driver, chosen, root, place } = attaching;
   return {
     ...nothing,
-    ...(place === "shared" ? inPlace(attaching, skeleton) : broughtIn(attaching, skeleton)),
+    ...(place === "shared" ? inPlace(attaching) : broughtIn(attaching)),
     nodes: nodesOf(attaching).map((node) => attachedNode(node, root)),
     gpus: chosen.map(keyOf),
     about: { driver: driver.version, capabilities: gpus.capabilities.join(" ") },
@@ -60,15 +72,15 @@ type Parts = Pick<Attachment, "mounts" | "loader" | "compat" | "env" | "path">;
 const attached = { NVIDIA_VISIBLE_DEVICES: "void" };
 
 /** The driver in a directory of its own, where its files are those of the machine. */
-function broughtIn(attaching: Attaching, skeleton: Skeleton): Parts {
-  const { place, root } = attaching;
+function broughtIn(attaching: Attaching): Parts {
+  const { place, root, prebuilt } = attaching;
   const home = homeOf(place);
   const libraries = librariesOf(attaching);
   const programs = filesOf(attaching).filter(isProgram);
   const names = libraries
     .filter((library) => folderOf(library) === "lib64")
     .flatMap(({ file, links }) => [file, ...links]);
-  const files = [
+  const files = () => [
     ...libraries.map((library) => bind(root + library.path, `${home}/${folderOf(library)}/${library.file}`)),
     ...programs.map(({ path, target }) => bind(root + path, `${home}/bin/${target}`)),
   ];
@@ -76,9 +88,10 @@ function broughtIn(attaching: Attaching, skeleton: Skeleton): Parts {
   const isTold = place === "writable";
   return {
     mounts: [
-      ...(files.length > 0 ? [bind(skeleton.directory, home), ...files] : []),
+      ...(libraries.length + programs.length > 0 ? [bind(prebuilt.directory, home)] : []),
+      ...(prebuilt.linked ? [] : files()),
       ...placedFiles(attaching).map((file) => placedMount(file, root)),
-      ...procMounts(attaching, skeleton),
+      ...procMounts(attaching),
     ],
     loader: isTold ? loader : [],
     compat: isTold && hasCuda(attaching) ? attaching.driver.version : null,
@@ -106,7 +119,7 @@ function searched({ place, libraryPath }: Attaching): Readonly<Record<string, st
 const usual = /^\/(usr\/)?(s?bin|lib(64|\/[a-z0-9_]+-linux-gnu)?)$/;
 
 /** The driver where it is: only what the loader and PATH do not know is told, and sockets are brought. */
-function inPlace(attaching: Attaching, skeleton: Skeleton): Parts {
+function inPlace(attaching: Attaching): Parts {
   const unusual = (paths: readonly string[]) =>
     [...new Set(paths.map((path) => dirname(path)))].filter((directory) => !usual.test(directory));
   const native = librariesOf(attaching).filter(({ bits }) => bits === 64);
@@ -115,7 +128,7 @@ function inPlace(attaching: Attaching, skeleton: Skeleton): Parts {
   return {
     mounts: [
       ...placedFiles(attaching).map((file) => placedMount(file, attaching.root)),
-      ...procMounts(attaching, skeleton),
+      ...procMounts(attaching),
     ],
     loader: [],
     compat: null,
@@ -149,37 +162,48 @@ function placedFiles(attaching: Attaching): readonly DriverFile[] {
 
 const isProgram = ({ kind }: DriverFile): boolean => kind === "binary";
 
-/** Named by its content, so that it is made once and never changed. */
-export function skeletonOf(attaching: Attaching): Skeleton {
+/** What belongs into the prebuilt directory. */
+export function contentOf(attaching: Attaching): Content {
   const libraries = librariesOf(attaching);
   const programs = filesOf(attaching).filter(isProgram);
-  const files = [
-    ...libraries.map((library) => `${folderOf(library)}/${library.file}`),
-    ...programs.map(({ target }) => `bin/${target}`),
-  ].sort();
+  const source = ({ path, inode }: Source): Source => ({ path: attaching.root + path, inode });
+  const files = Object.fromEntries([
+    ...libraries.map((library) => [`${folderOf(library)}/${library.file}`, source(library)] as const),
+    ...programs.map((program) => [`bin/${program.target}`, source(program)] as const),
+  ]);
   const links = Object.fromEntries(
     libraries.flatMap((library) =>
       library.links.map((link) => [`${folderOf(library)}/${link}`, library.file] as const),
     ),
   );
-  const texts: Record<string, string> =
-    attaching.params === null ? {} : { params: withoutDeviceFiles(attaching.params) };
-  const key = fingerprintOf(JSON.stringify([attaching.files.id, attaching.gpus.capabilities, texts]));
-  return { directory: `${attaching.store}/${attaching.driver.version}-${key}`, files, links, texts };
+  return { files, links, texts: textsOf(attaching) };
 }
+
+/** The name of a prebuilt directory, by what is in it: it is made once and never changed. */
+export function prebuiltName(named: Pick<Attaching, "driver" | "files" | "gpus" | "params">): string {
+  const { driver, files, gpus } = named;
+  const key = fingerprintOf(JSON.stringify([files.id, gpus.capabilities, textsOf(named)]));
+  return `${driver.version}-${key}`;
+}
+
+/** Beside the directory that has the files: the one to mount them in. */
+export const mountedBeside = (directory: string): string => `${directory}-mounted`;
+
+const textsOf = ({ params }: Pick<Attaching, "params">): Readonly<Record<string, string>> =>
+  params === null ? {} : { params: withoutDeviceFiles(params) };
 
 /** The driver's tools then make no nodes by themselves. */
 const withoutDeviceFiles = (params: string): string =>
   params.replace(/^ModifyDeviceFiles:.*$/m, "ModifyDeviceFiles: 0");
 
 /** Of /proc/driver/nvidia only the chosen GPUs are shown. */
-function procMounts({ gpus, chosen, params }: Attaching, skeleton: Skeleton): readonly OciMount[] {
+function procMounts({ gpus, chosen, params, prebuilt }: Attaching): readonly OciMount[] {
   if (params === null || !gpus.mask) return [];
   const quiet = ["nosuid", "nodev", "noexec"];
   const directory = "/proc/driver/nvidia/gpus";
   const addresses = [...new Set(chosen.map(({ gpu }) => gpu.busId))];
   return [
-    bind(`${skeleton.directory}/params`, "/proc/driver/nvidia/params"),
+    bind(`${prebuilt.directory}/params`, "/proc/driver/nvidia/params"),
     { destination: directory, type: "tmpfs", source: "tmpfs", options: [...quiet, "mode=555", "size=64k"] },
     ...addresses.map((address) => bind(`${directory}/${address}`, `${directory}/${address}`)),
   ];

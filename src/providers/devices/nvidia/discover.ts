@@ -4,7 +4,7 @@ import { findFiles } from "./files.ts";
 import { findGpus } from "./gpus.ts";
 import { findLibraries } from "./libraries.ts";
 import type { Driver, DriverFiles, Node } from "./model.ts";
-import { parseDevices, parseVersion } from "./procfs.ts";
+import { type Majors, parseDevices, parseVersion } from "./procfs.ts";
 import { findTegra, tegraFiles } from "./tegra.ts";
 import { findWsl, wslFiles } from "./wsl.ts";
 
@@ -43,14 +43,14 @@ function filesOf(
   return { libraries, versions, files: findFiles(tree, driver.version, machine.kernel) };
 }
 
-function controlNodes(majors: ReadonlyMap<string, number>): Driver["control"] {
-  const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
-  const uvm = majors.get("nvidia-uvm");
+function controlNodes(majors: Majors): Driver["control"] {
+  const major = majors("nvidia") ?? majors("nvidia-frontend") ?? 195;
+  const uvm = majors("nvidia-uvm");
   const node = (path: string, minor: number, own = major): Node => ({ path, major: own, minor });
   return [
     { ...node("/dev/nvidiactl", 255), capability: "always" },
     { ...node("/dev/nvidia-modeset", 254), capability: "display" },
-    ...(uvm === undefined
+    ...(uvm === null
       ? []
       : ([
           { ...node("/dev/nvidia-uvm", 0, uvm), capability: "compute" },
@@ -59,10 +59,10 @@ function controlNodes(majors: ReadonlyMap<string, number>): Driver["control"] {
   ];
 }
 
-function imexChannels(tree: DriverTree, majors: ReadonlyMap<string, number>): readonly Node[] {
-  const major = majors.get("nvidia-caps-imex-channels");
+function imexChannels(tree: DriverTree, majors: Majors): readonly Node[] {
+  const major = majors("nvidia-caps-imex-channels");
   const directory = "/dev/nvidia-caps-imex-channels";
-  if (major === undefined) return [];
+  if (major === null) return [];
   return tree.list(directory).flatMap((name) => {
     const [, number] = /^channel(\d+)$/.exec(name) ?? [];
     if (number === undefined) return [];

@@ -87,7 +87,11 @@ function firmware(tree: DriverTree, version: string, kernel: string): readonly D
   return [];
 }
 
-function existing(tree: DriverTree, path: string, file: Omit<DriverFile, "path">): readonly DriverFile[] {
-  const real = tree.real(path);
-  return real === null ? [] : [{ path: real, ...file }];
+function existing(
+  tree: DriverTree,
+  path: string,
+  file: Omit<DriverFile, "path" | "inode">,
+): readonly DriverFile[] {
+  const found = tree.find(path);
+  return found === null ? [] : [{ path: found.path, inode: found.status.inode, ...file }];
 }

@@ -1,12 +1,12 @@
 import type { DriverTree } from "../../../host/driver-tree.ts";
 import type { Gpu, MigDevice, Node } from "./model.ts";
-import { isNumber, parseAccess, parseInformation, parseMigMinors } from "./procfs.ts";
+import { isNumber, type Majors, parseAccess, parseInformation, parseMigMinors } from "./procfs.ts";
 
 const gpusPath = "/proc/driver/nvidia/gpus";
 
 /** All GPUs in the order of their PCI addresses. Nothing is opened: that may take seconds. */
-export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>): readonly Gpu[] {
-  const major = majors.get("nvidia") ?? majors.get("nvidia-frontend") ?? 195;
+export function findGpus(tree: DriverTree, majors: Majors): readonly Gpu[] {
+  const major = majors("nvidia") ?? majors("nvidia-frontend") ?? 195;
   // Hundreds of lines, for the few drivers that do not say it elsewhere.
   let minors: ReadonlyMap<string, number> | null = null;
   const minorOf = (name: string) => {
@@ -29,9 +29,9 @@ export function findGpus(tree: DriverTree, majors: ReadonlyMap<string, number>):
         model,
         excluded,
         node: { path: `/dev/nvidia${minor}`, major, minor },
-        drm: drmNodes(tree, busId, majors.get("drm") ?? 226),
+        drm: drmNodes(tree, busId, majors("drm") ?? 226),
         mig: capabilities.has(`gpu${minor}`)
-          ? migDevices(tree, { minor, major: majors.get("nvidia-caps") ?? null, minorOf })
+          ? migDevices(tree, { minor, major: majors("nvidia-caps"), minorOf })
           : null,
       },
     ];

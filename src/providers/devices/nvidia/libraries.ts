@@ -99,6 +99,7 @@ function libraryAt(tree: DriverTree, candidate: Candidate): Library | null {
   return {
     file,
     path,
+    inode: found.status.inode,
     links: [...all].sort(),
     capability: wanted.architecture === "i386" ? "compat32" : capability,
     bits: wanted.architecture === "i386" ? 32 : 64,

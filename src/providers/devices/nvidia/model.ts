@@ -42,6 +42,8 @@ export interface Library {
   readonly file: string;
   /** In the driver's tree, without links. */
   readonly path: string;
+  /** Which file it is: another one at the same path is another library. */
+  readonly inode: number;
   /** Names under which it is looked for: libcuda.so.1, libcuda.so. */
   readonly links: readonly string[];
   readonly capability: GpuCapability;
@@ -51,6 +53,7 @@ export interface Library {
 /** A file, directory or socket that keeps its place. */
 export interface DriverFile {
   readonly path: string;
+  readonly inode: number;
   readonly target: string;
   readonly capability: GpuCapability;
   readonly kind: "file" | "socket" | "directory" | "binary";

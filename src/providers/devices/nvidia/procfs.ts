@@ -8,20 +8,23 @@ export function parseVersion(
   text: string,
 ): { readonly version: string; readonly module: "open" | "proprietary" } | null {
   const line = text.split("\n").find((one) => one.startsWith("NVRM version:"));
-  const version = /\s(\d+\.\d+(?:\.\d+)?)\s/.exec(`${line ?? ""} `)?.[1];
+  const version = line?.split(" ").find((word) => word.includes(".") && word.split(".").every(isNumber));
   if (line === undefined || version === undefined) return null;
   return { version, module: line.includes("Open Kernel Module") ? "open" : "proprietary" };
 }
 
-/** Character devices of /proc/devices: name -> major. */
-export function parseDevices(text: string): ReadonlyMap<string, number> {
-  const majors = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    if (line === "Block devices:") break;
-    const [major = "", name, more] = line.trim().split(" ");
-    if (name !== undefined && more === undefined && isNumber(major)) majors.set(name, Number(major));
-  }
-  return majors;
+/** Character devices of /proc/devices: the major by its name; null: there is none. */
+export type Majors = (name: string) => number | null;
+
+export function parseDevices(text: string): Majors {
+  const end = text.indexOf("Block devices:");
+  const devices = end < 0 ? `${text}\n` : text.slice(0, end);
+  return (name) => {
+    const at = devices.indexOf(` ${name}\n`);
+    if (at < 0) return null;
+    const major = devices.slice(devices.lastIndexOf("\n", at) + 1, at).trim();
+    return isNumber(major) ? Number(major) : null;
+  };
 }
 
 export interface Information {
@@ -34,12 +37,13 @@ export interface Information {
 
 /** /proc/driver/nvidia/gpus/<address>/information */
 export function parseInformation(text: string): Information {
-  const values = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const colon = line.indexOf(":");
-    if (colon > 0) values.set(line.slice(0, colon), line.slice(colon + 1).trim());
-  }
-  const value = (name: string): string | null => values.get(name) ?? null;
+  const lines = `\n${text}\n`;
+  const value = (name: string): string | null => {
+    const at = lines.indexOf(`\n${name}:`);
+    if (at < 0) return null;
+    const from = at + name.length + 2;
+    return lines.slice(from, lines.indexOf("\n", from)).trim();
+  };
   const uuid = value("GPU UUID");
   const minor = value("Device Minor");
   return {
@@ -51,16 +55,14 @@ export function parseInformation(text: string): Information {
   };
 }
 
-export const isNumber = (text: string): boolean => text !== "" && consistsOf(text, "0123456789");
+export function isNumber(text: string): boolean {
+  for (const character of text) if (character < "0" || character > "9") return false;
+  return text !== "";
+}
 
 /** A GPU that was never opened has question marks. */
 const isUuid = (text: string): boolean =>
-  text.length === 40 && text.startsWith("GPU-") && consistsOf(text.slice(4), "0123456789abcdef-");
-
-function consistsOf(text: string, characters: string): boolean {
-  for (const character of text) if (!characters.includes(character)) return false;
-  return true;
-}
+  text.length === 40 && text.startsWith("GPU-") && !text.includes("?");
 
 /** `gpu0/gi7/access 66` of /proc/driver/nvidia-caps/mig-minors. */
 export function parseMigMinors(text: string): ReadonlyMap<string, number> {

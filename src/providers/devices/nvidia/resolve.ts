@@ -6,7 +6,15 @@ import type { Notice } from "../../../model/source.ts";
 import type { Tools } from "../../tools.ts";
 import { type Attachment, nothing } from "../attachment.ts";
 import { absentNode } from "./absent.ts";
-import { librariesOf, type Place, type Skeleton } from "./attach.ts";
+import {
+  type Content,
+  contentOf,
+  librariesOf,
+  mountedBeside,
+  type Place,
+  type Prebuilt,
+  prebuiltName,
+} from "./attach.ts";
 import { attachOnce } from "./attach-once.ts";
 import { cachedFiles } from "./cache.ts";
 import { detailsOf } from "./details.ts";
@@ -32,10 +40,15 @@ export interface GpuRefusal {
   readonly hint: string;
 }
 
+/** A prebuilt directory, and what belongs into it where it is not there yet. */
+export interface Prepared extends Prebuilt {
+  readonly content: () => Content;
+}
+
 export interface Resolved {
   readonly attachment: Attachment;
-  /** Null: nothing to mount. */
-  readonly skeleton: Skeleton | null;
+  /** What it mounts has to be there; null: nothing is mounted. */
+  readonly directory: Prepared | null;
   readonly notices: readonly Pick<Notice, "code" | "message" | "hint">[];
 }
 
@@ -81,28 +94,43 @@ export function resolveGpus(
   if (!chosen.ok) {
     if (!gpus.optional) return chosen;
     const notice = { code: "gpus-left-out", message: `goes on without GPUs: ${chosen.failure.message}` };
-    return success({ attachment: nothing, skeleton: null, notices: [notice] });
+    return success({ attachment: nothing, directory: null, notices: [notice] });
   }
-  if (found === null) return success({ attachment: nothing, skeleton: null, notices: [] });
+  if (found === null) return success({ attachment: nothing, directory: null, notices: [] });
   if (gpus.mode === "toolkit") return byToolkit(tools, tree, { gpus, found, chosen: chosen.value });
   const stale = mismatch(found, gpus);
   if (stale !== null) return failure(stale);
   const unfit = otherLibc(found, request);
   if (unfit !== null) return failure(unfit);
-  const attaching = {
+  const named = {
     ...found,
     gpus,
     chosen: chosen.value,
-    root: tree.root,
-    store: request.store,
-    place: request.place,
     params: paramsOf(tree, request),
-    libraryPath: request.variables.LD_LIBRARY_PATH ?? "",
   };
-  const { skeleton, attachment } = attachOnce(attaching);
+  const prebuilt = prebuiltIn(tools, `${request.store}/${prebuiltName(named)}`);
+  const attaching = {
+    ...named,
+    root: tree.root,
+    place: request.place,
+    libraryPath: request.variables.LD_LIBRARY_PATH ?? "",
+    prebuilt,
+  };
+  const attachment = attachOnce(attaching);
   const absent = absentNode(tools, tree, { attachment, gpus, driver: found.driver });
   if (absent !== null) return failure(absent);
-  return success({ attachment, skeleton, notices: [] });
+  const directory = { ...prebuilt, content: () => contentOf(attaching) };
+  return success({ attachment, directory, notices: [] });
+}
+
+/**
+ * Only root may link to others' files. Whether the machine lets it is seen when the directory is made; where it
+ * does not, there is then one to mount them in.
+ */
+function prebuiltIn({ files, host }: Tools, directory: string): Prebuilt {
+  const mounted = mountedBeside(directory);
+  const linked = host.caller.uid === 0 && files.status(mounted) === null;
+  return linked ? { directory, linked } : { directory: mounted, linked };
 }
 
 /** Only the machine's own /proc is the one that containers see. */
@@ -140,7 +168,7 @@ function byToolkit(
     gpus: chosen.map(keyOf),
     about: { driver: found.driver.version, mode: "toolkit" },
   };
-  return success({ attachment, skeleton: null, notices: [] });
+  return success({ attachment, directory: null, notices: [] });
 }
 
 function choose(

@@ -46,17 +46,24 @@ export function tegraFiles(tree: DriverTree): Omit<DriverFiles, "id"> {
     .flatMap(({ path }): readonly Library[] => {
       const found = tree.find(path);
       if (found?.status.kind !== "file") return [];
-      const { path: real } = found;
+      const { path: real, status } = found;
       const file = basename(path);
       const links = lines
         .filter((line) => line.kind === "sym" && dirname(line.path) === dirname(path))
         .filter((line) => tree.real(line.path) === real)
         .map((line) => basename(line.path));
-      return [{ file, path: real, links: [...new Set(links)].sort(), capability: "compute", bits: 64 }];
+      const { inode } = status;
+      return [
+        { file, path: real, inode, links: [...new Set(links)].sort(), capability: "compute", bits: 64 },
+      ];
     });
   const files = lines
-    .filter(({ kind, path }) => kind === "dir" && tree.status(path)?.kind === "directory")
-    .map(({ path }): DriverFile => ({ path, target: path, capability: "compute", kind: "directory" }));
+    .filter(({ kind }) => kind === "dir")
+    .flatMap(({ path }): readonly DriverFile[] => {
+      const status = tree.status(path);
+      if (status?.kind !== "directory") return [];
+      return [{ path, inode: status.inode, target: path, capability: "compute", kind: "directory" }];
+    });
   return { libraries, files, versions: [] };
 }
 

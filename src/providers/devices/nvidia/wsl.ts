@@ -26,24 +26,23 @@ export function findWsl(tree: DriverTree): Driver | null {
 /** All that Windows gives: the thin libraries, and the driver's own store. */
 export function wslFiles(tree: DriverTree): Omit<DriverFiles, "id"> {
   const names = tree.list(libraryDirectory);
+  const inodeOf = (path: string) => tree.status(path)?.inode ?? 0;
   const libraries = names
     .filter((name) => /^lib.*\.so/.test(name))
     .map((file): Library => {
       const path = join(libraryDirectory, file);
       const utility = /^libnvidia-ml/.test(file);
-      return { file, path, links: [], capability: utility ? "utility" : "compute", bits: 64 };
+      const capability = utility ? "utility" : "compute";
+      return { file, path, inode: inodeOf(path), links: [], capability, bits: 64 };
     });
   const stores = tree.list(driversDirectory).filter((name) => /^nv/.test(name));
   const files: DriverFile[] = stores.map((name) => {
     const path = join(driversDirectory, name);
-    return { path, target: path, capability: "compute", kind: "directory" };
+    return { path, inode: inodeOf(path), target: path, capability: "compute", kind: "directory" };
   });
-  if (names.includes("nvidia-smi"))
-    files.push({
-      path: join(libraryDirectory, "nvidia-smi"),
-      target: "nvidia-smi",
-      capability: "utility",
-      kind: "binary",
-    });
+  if (names.includes("nvidia-smi")) {
+    const path = join(libraryDirectory, "nvidia-smi");
+    files.push({ path, inode: inodeOf(path), target: "nvidia-smi", capability: "utility", kind: "binary" });
+  }
   return { libraries, files, versions: [] };
 }
