@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { isAlive, readContainerState } from "../../native/state.ts";
 import { containersPath } from "../../state/paths.ts";
 import type { Tools } from "../tools.ts";
@@ -24,16 +23,16 @@ type Place = Pick<Tools, "files" | "paths">;
 /** Milliseconds in which a container is there or is not coming: `watch` lives on. */
 const longestStart = 60_000;
 
-const directoryOf = ({ paths }: Place): string => join(paths.run, "gpus");
-const fileOf = (place: Place, container: string): string => join(directoryOf(place), `${container}.json`);
+const directoryOf = ({ paths }: Place): string => `${paths.run}/gpus`;
+const fileOf = (place: Place, container: string): string => `${directoryOf(place)}/${container}.json`;
 
-/** Those that count. */
-export function reservations(place: Place): readonly Reservation[] {
+/** Those that count; of `except`, a container, nothing is looked at. */
+export function reservations(place: Place, except: string | null = null): readonly Reservation[] {
   const { files, paths } = place;
   const names = files.list(directoryOf(place)) ?? [];
   return names.flatMap((name) => {
-    if (!name.endsWith(".json")) return [];
-    const reservation = parse(files.readText(join(directoryOf(place), name)));
+    if (!name.endsWith(".json") || name === `${except}.json`) return [];
+    const reservation = parse(files.readText(`${directoryOf(place)}/${name}`));
     if (reservation === null) return [];
     const state = readContainerState(files, containersPath(paths), reservation.container);
     const { claimer } = reservation;
@@ -43,23 +42,31 @@ export function reservations(place: Place): readonly Reservation[] {
   });
 }
 
-/** Writes that a container has these GPUs; in the way is who must not be disturbed, or disturbs. */
-export function reserve(
+/**
+ * Writes that a container has these GPUs; in the way is who must not be disturbed, or disturbs. Written first
+ * and looked then: of two that claim the same at once (projects share no lock), one at least sees the other.
+ */
+export async function reserve(
   place: Place,
   wanted: Omit<Reservation, "claimer">,
-): { readonly holder: Reservation; readonly gpu: string } | null {
+): Promise<{ readonly holder: Reservation; readonly gpu: string } | null> {
+  const { files } = place;
+  const path = fileOf(place, wanted.container);
+  const before = files.status(path) === null ? null : files.readText(path);
+  files.makeDirectory(directoryOf(place), 0o700);
+  files.replace(path, JSON.stringify({ ...wanted, claimer: self() }));
   const conflict = conflictOf(place, wanted);
-  if (conflict !== null) return conflict;
-  place.files.makeDirectory(directoryOf(place), 0o700);
-  place.files.replace(fileOf(place, wanted.container), JSON.stringify({ ...wanted, claimer: self() }));
-  return null;
+  if (conflict === null) return null;
+  if (before === null) await files.remove(path);
+  else files.replace(path, before);
+  return conflict;
 }
 
 /** Who stands in the way; null: nobody. */
 export function conflictOf(
   place: Place,
   wanted: Pick<Reservation, "container" | "gpus" | "exclusive">,
-  others = reservations(place),
+  others = reservations(place, wanted.container),
 ): { readonly holder: Reservation; readonly gpu: string } | null {
   for (const holder of others) {
     if (holder.container === wanted.container || !(holder.exclusive || wanted.exclusive)) continue;
