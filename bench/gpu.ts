@@ -12,7 +12,7 @@ import type { Tools } from "./tools.ts";
 
 const rounds = 25;
 /** Of whole applies, whose times differ more from one to the next than the GPUs cost. */
-const pairs = 250;
+const pairs = 400;
 
 /** A file system that is not that of the driver: there each of its files is mounted by itself. */
 const elsewhere = "/dev/shm";

@@ -7,26 +7,15 @@ import { findDriver, findDriverFiles } from "../../../src/providers/devices/nvid
 import { select } from "../../../src/providers/devices/nvidia/select.ts";
 import { type MachineName, version } from "../../fixtures/nvidia/machines.ts";
 import { useMachines } from "../../fixtures/nvidia/use.ts";
+import { gpus as plain } from "./support/gpus.ts";
 
 const machine = useMachines();
-const base: Gpus = {
-  want: "all",
-  memory: null,
-  model: null,
-  driver: null,
-  compute: null,
-  capabilities: ["compute", "utility"],
-  optional: false,
-  exclusive: false,
-  mode: "native",
-  mask: true,
-};
 
 function attach(name: MachineName, changes: Partial<Gpus> = {}, more: Partial<Attaching> = {}) {
   const tree = machine(name);
   const driver = findDriver(tree);
   if (driver === null) throw new Error("no driver");
-  const gpus = { ...base, ...changes };
+  const gpus = { ...plain, ...changes };
   const chosen = select(gpus, { driver, details: new Map(), used: new Set(), own: new Set() });
   if (!chosen.ok) throw new Error(chosen.failure.message);
   const files = findDriverFiles(tree, driver, {

@@ -119,7 +119,8 @@ export function resolveGpus(
   const attachment = attachOnce(attaching);
   const absent = absentNode(tools, tree, { attachment, gpus, driver: found.driver });
   if (absent !== null) return failure(absent);
-  const directory = { ...prebuilt, content: () => contentOf(attaching) };
+  const isMounted = attachment.mounts.some(({ source }) => source?.startsWith(prebuilt.directory));
+  const directory = isMounted ? { ...prebuilt, content: () => contentOf(attaching) } : null;
   return success({ attachment, directory, notices: [] });
 }
 
