@@ -6,22 +6,11 @@ import { cudaOf, requirementsOf, unmet } from "../../../src/providers/devices/nv
 import { keyOf, select } from "../../../src/providers/devices/nvidia/select.ts";
 import { dgxGpus, type MachineName } from "../../fixtures/nvidia/machines.ts";
 import { useMachines } from "../../fixtures/nvidia/use.ts";
+import { gpus as all } from "./support/gpus.ts";
 
 const machine = useMachines();
 
-const gpus = (changes: Partial<Gpus>): Gpus => ({
-  want: "all",
-  memory: null,
-  model: null,
-  driver: null,
-  compute: null,
-  capabilities: ["compute", "utility"],
-  optional: false,
-  exclusive: false,
-  mode: "native",
-  mask: true,
-  ...changes,
-});
+const gpus = (changes: Partial<Gpus>): Gpus => ({ ...all, ...changes });
 
 const details = parseDetails(
   dgxGpus
