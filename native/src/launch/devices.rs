@@ -25,7 +25,7 @@ pub fn nodes(init: &Init, devices: &[Device]) -> Result<()> {
 
 fn node<'a>(init: &Init, directories: &mut Directories<'a>, device: &'a Device) -> Result<()> {
     if init.in_user_namespace() && device.kind != DeviceKind::Fifo {
-        return bind(init, device);
+        return bind(init, directories, device);
     }
     let subject = device.path.display().to_string();
     let (Some(parent), Some(name)) = (device.path.parent(), device.path.file_name()) else {
@@ -39,7 +39,7 @@ fn node<'a>(init: &Init, directories: &mut Directories<'a>, device: &'a Device) 
     let mode = Mode::from_raw_mode(device.file_mode.unwrap_or(0o666) & 0o7777);
     let number = rustix::fs::makedev(device.major, device.minor);
     match rustix::fs::mknodat(parent, name, file_type(device.kind), mode, number) {
-        Err(Errno::PERM) => return bind(init, device),
+        Err(Errno::PERM) => return bind(init, directories, device),
         // A mount below /dev may have brought it; it must be the same one.
         Err(Errno::EXIST) => {
             let there = rustix::fs::openat(
@@ -161,24 +161,28 @@ pub fn verify(fd: impl AsFd, kind: FileType, major: u32, minor: u32, path: &Path
     ))
 }
 
-fn bind(init: &Init, device: &Device) -> Result<()> {
+fn bind<'a>(init: &Init, directories: &mut Directories<'a>, device: &'a Device) -> Result<()> {
     let host = hosts(device)?;
-    let target = empty_file(init, &device.path)?;
+    let target = empty_file(init, directories, &device.path)?;
     let tree = copy(&host, Recursive::No, &device.path)?;
     attach(&tree, &target, &device.path)?;
     [host, target, tree].into_iter().for_each(leave);
     Ok(())
 }
 
-/// What the host's node is mounted on; in the fresh /dev there is nothing before.
-fn empty_file(init: &Init, path: &Path) -> Result<OwnedFd> {
-    if let (Some(dev), Some(name)) = (&init.dev, path.strip_prefix("/dev").ok())
-        && name.components().count() == 1
-    {
+/// What the host's node is mounted on; mostly there is nothing before.
+fn empty_file<'a>(
+    init: &Init,
+    directories: &mut Directories<'a>,
+    path: &'a Path,
+) -> Result<OwnedFd> {
+    if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
+        let parent = directories.open(parent)?;
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
-        match rustix::fs::openat(dev, name, flags, Mode::from_raw_mode(0o644)) {
-            Err(Errno::EXIST) => {}
+        match rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o644)) {
+            // There, or in a root that nobody can write to: what is there is opened.
+            Err(Errno::EXIST | Errno::ROFS) => {}
             other => return other.at("make device", path.display().to_string()),
         }
     }

@@ -16,8 +16,19 @@ interface Absence {
   readonly hint: string;
 }
 
+/** By what was made of one look at the machine: that is looked at once. */
+const known = new WeakMap<Attachment, Absence | null>();
+
 /** A user can only show nodes that are there; root has them made inside by their numbers. */
-export function absentNode(
+export function absentNode(tools: Pick<Tools, "host">, tree: DriverTree, wanted: Wanted): Absence | null {
+  const there = known.get(wanted.attachment);
+  if (there !== undefined) return there;
+  const absent = lookForAbsent(tools, tree, wanted);
+  known.set(wanted.attachment, absent);
+  return absent;
+}
+
+function lookForAbsent(
   { host }: Pick<Tools, "host">,
   tree: DriverTree,
   { attachment, gpus, driver }: Wanted,
