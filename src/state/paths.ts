@@ -29,25 +29,25 @@ export interface EnvironmentPaths {
 }
 
 export const storePath = (paths: StatePaths): string => `${paths.data}/store`;
-export const blobsPath = (paths: StatePaths): string => `${paths.data}/store/blobs/sha256`;
-export const layersPath = (paths: StatePaths): string => `${paths.data}/store/layers`;
-export const imagesPath = (paths: StatePaths): string => `${paths.data}/store/images`;
+export const blobsPath = (paths: StatePaths): string => `${storePath(paths)}/blobs/sha256`;
+export const layersPath = (paths: StatePaths): string => `${storePath(paths)}/layers`;
+export const imagesPath = (paths: StatePaths): string => `${storePath(paths)}/images`;
 /** Stacks that the user gave a name. */
 export const namedRootPath = (paths: StatePaths, name: string): string =>
-  `${paths.data}/store/refs/${name}.json`;
-export const refsPath = (paths: StatePaths): string => `${paths.data}/store/refs`;
+  `${refsPath(paths)}/${name}.json`;
+export const refsPath = (paths: StatePaths): string => `${storePath(paths)}/refs`;
 /** One file a digest that is being worked on. */
-export const locksPath = (paths: StatePaths): string => `${paths.data}/store/locks`;
+export const locksPath = (paths: StatePaths): string => `${storePath(paths)}/locks`;
 /** One file a process that works with layers. */
-export const leasesPath = (paths: StatePaths): string => `${paths.data}/store/leases`;
+export const leasesPath = (paths: StatePaths): string => `${storePath(paths)}/leases`;
 /** Prebuilt directories of GPU drivers. */
-export const driversPath = (paths: StatePaths): string => `${paths.data}/store/drivers`;
+export const driversPath = (paths: StatePaths): string => `${storePath(paths)}/drivers`;
 /** What pavlosc gets as --root. */
 export const containersPath = (paths: StatePaths): string => `${paths.run}/containers`;
 /** Holds one directory for each project. */
 export const projectsPath = (paths: StatePaths): string => `${paths.data}/environments`;
 export const projectPath = (paths: StatePaths, projectId: string): string =>
-  `${paths.data}/environments/${projectId}`;
+  `${projectsPath(paths)}/${projectId}`;
 export const volumePath = (paths: StatePaths, projectId: string, volume: string): string =>
   `${paths.data}/volumes/${projectId}/${volume}`;
 

@@ -52,7 +52,7 @@ export async function reserve(
 ): Promise<{ readonly holder: Reservation; readonly gpu: string } | null> {
   const { files } = place;
   const path = fileOf(place, wanted.container);
-  const before = files.status(path) === null ? null : files.readText(path);
+  const before = files.readText(path);
   files.makeDirectory(directoryOf(place), 0o700);
   files.replace(path, JSON.stringify({ ...wanted, claimer: self() }));
   const conflict = conflictOf(place, wanted);

@@ -8,7 +8,7 @@ export function parseVersion(
   text: string,
 ): { readonly version: string; readonly module: "open" | "proprietary" } | null {
   const line = text.split("\n").find((one) => one.startsWith("NVRM version:"));
-  const version = line?.split(" ").find((word) => word.includes(".") && word.split(".").every(isNumber));
+  const version = /\s(\d+\.\d+(?:\.\d+)?)\s/.exec(`${line ?? ""} `)?.[1];
   if (line === undefined || version === undefined) return null;
   return { version, module: line.includes("Open Kernel Module") ? "open" : "proprietary" };
 }
@@ -61,8 +61,12 @@ export function isNumber(text: string): boolean {
 }
 
 /** A GPU that was never opened has question marks. */
-const isUuid = (text: string): boolean =>
-  text.length === 40 && text.startsWith("GPU-") && !text.includes("?");
+function isUuid(text: string): boolean {
+  for (const character of text.slice(4))
+    if ((character < "0" || character > "9") && (character < "a" || character > "f") && character !== "-")
+      return false;
+  return text.length === 40 && text.startsWith("GPU-");
+}
 
 /** `gpu0/gi7/access 66` of /proc/driver/nvidia-caps/mig-minors. */
 export function parseMigMinors(text: string): ReadonlyMap<string, number> {
