@@ -33,8 +33,7 @@ export const blobsPath = (paths: StatePaths): string => `${storePath(paths)}/blo
 export const layersPath = (paths: StatePaths): string => `${storePath(paths)}/layers`;
 export const imagesPath = (paths: StatePaths): string => `${storePath(paths)}/images`;
 /** Stacks that the user gave a name. */
-export const namedRootPath = (paths: StatePaths, name: string): string =>
-  `${refsPath(paths)}/${name}.json`;
+export const namedRootPath = (paths: StatePaths, name: string): string => `${refsPath(paths)}/${name}.json`;
 export const refsPath = (paths: StatePaths): string => `${storePath(paths)}/refs`;
 /** One file a digest that is being worked on. */
 export const locksPath = (paths: StatePaths): string => `${storePath(paths)}/locks`;
